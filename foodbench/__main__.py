@@ -1,0 +1,5 @@
+"""`python -m foodbench`, and `torchrun -m foodbench`."""
+
+from foodbench.cli.main import main
+
+main()

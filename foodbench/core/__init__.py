@@ -1,0 +1,1 @@
+"""Types, errors, registry, files: the ground floor. Standard library and numpy only."""

@@ -1,0 +1,180 @@
+"""The only ways in which foodbench writes a file.
+
+`atomic_write` replaces a file as a whole: a reader, or a crash at any moment, sees the old content or the new one.
+`AppendLog` appends whole lines with one `write(2)` each, so that a killed process loses nothing it has acknowledged
+and at most leaves one torn last line, which `read_json_lines` drops. `kill -9` keeps the page cache, so `write(2)` is
+enough for that; fsync is for power loss and is done at most once a second and on close (measured: one fdatasync per
+record costs a factor of 6 in throughput).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NoReturn
+
+from foodbench.core.errors import DataCorrupt, StorageFull
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG}
+
+
+def _storage_error(path: Path, error: OSError) -> NoReturn:
+    reason = os.strerror(error.errno) if error.errno else str(error)
+    if error.errno in _FULL:
+        raise StorageFull(
+            f"Cannot write {path}: {reason}.",
+            hint="Free some space (or choose another folder with --out) and run the same command again; it continues.",
+        ) from error
+    raise StorageFull(
+        f"Cannot write {path}: {reason}.", hint="Check the folder's permissions, then run the same command again."
+    ) from error
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        written = os.write(descriptor, view)
+        view = view[written:]
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename in `folder` survive power loss. Folders cannot be opened on Windows: nothing to do there."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def atomic_write(path: Path, content: bytes | str) -> None:
+    """Replace `path` by `content` as a whole, creating its folders.
+
+    The content goes to a temporary file in the same folder, is synced, and is renamed over `path`.
+
+    Raises:
+        StorageFull: the file could not be written; `path` is as it was.
+    """
+    data = content.encode() if isinstance(content, str) else content
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+        try:
+            _write_all(descriptor, data)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        temporary.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        _storage_error(path, error)
+    _sync_folder(path.parent)
+
+
+def atomic_write_json(path: Path, value: Any) -> None:
+    """`atomic_write` of indented JSON with a final newline. NaN and infinity are refused.
+
+    Raises:
+        StorageFull: as `atomic_write`.
+        ValueError: the value is not plain JSON.
+    """
+    atomic_write(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+class AppendLog:
+    """A JSON Lines file that is only ever appended to.
+
+    On opening, a torn last line (no newline: the writer was killed in the middle) is cut off, so that the next record
+    begins on a line of its own.
+    """
+
+    def __init__(self, path: Path, *, sync_seconds: float = 1.0) -> None:
+        """Open `path` for appending, creating it and its folders.
+
+        Raises:
+            StorageFull: the file cannot be opened for writing.
+        """
+        self.path = path
+        self._sync_seconds = sync_seconds
+        self._last_sync = time.monotonic()
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+            self._cut_torn_line()
+        except OSError as error:
+            _storage_error(path, error)
+
+    def _cut_torn_line(self) -> None:
+        size = end = os.fstat(self._descriptor).st_size
+        while end:
+            start = max(0, end - 65536)
+            newline = os.pread(self._descriptor, end - start, start).rfind(b"\n")
+            if newline >= 0:
+                end = start + newline + 1
+                break
+            end = start
+        if end != size:
+            os.ftruncate(self._descriptor, end)
+
+    def append(self, *records: Any) -> None:
+        """Append records, one line each, in a single write.
+
+        Raises:
+            StorageFull: not all of it could be written; what was written of it is cut off again.
+            ValueError: a record is not plain JSON.
+        """
+        lines = [json.dumps(record, ensure_ascii=False, separators=(",", ":"), allow_nan=False) for record in records]
+        data = ("\n".join(lines) + "\n").encode() if lines else b""
+        before = os.fstat(self._descriptor).st_size
+        try:
+            _write_all(self._descriptor, data)
+            if time.monotonic() - self._last_sync >= self._sync_seconds:
+                os.fsync(self._descriptor)
+                self._last_sync = time.monotonic()
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._descriptor, before)
+            _storage_error(self.path, error)
+
+    def close(self) -> None:
+        """Sync and close."""
+        with contextlib.suppress(OSError):
+            os.fsync(self._descriptor)
+        os.close(self._descriptor)
+
+    def __enter__(self) -> AppendLog:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def read_json_lines(path: Path) -> Iterator[Any]:
+    """Yield the records of a JSON Lines file; a torn last line is left out.
+
+    Raises:
+        DataCorrupt: a line other than an unfinished last one is not JSON.
+        OSError: the file cannot be read.
+    """
+    with path.open("rb") as stream:
+        for number, line in enumerate(stream, start=1):
+            if not line.endswith(b"\n"):
+                return
+            if not line.strip():
+                continue
+            try:
+                yield json.loads(line)
+            except ValueError as error:
+                raise DataCorrupt(
+                    f"{path}, line {number}: not valid JSON.", hint="Restore the file, or delete it to start anew."
+                ) from error
