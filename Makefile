@@ -1,0 +1,47 @@
+# The README's two commands, each complete on a fresh machine with Python 3.11+ and make:
+#   make demo    install, measure the included FoodLMM on the kitchen edition, print the table
+#   make test    install, lint, type-check, test
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PYTEST := OMP_WAIT_POLICY=passive TOKENIZERS_PARALLELISM=false $(BIN)/python -m pytest
+
+.PHONY: demo test lint types unit slow browser bench clean
+
+demo: $(VENV)/.installed
+	$(BIN)/foodbench run --model foodlmm --tasks all
+
+test: lint types unit
+
+lint: $(VENV)/.installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.installed-test
+	$(BIN)/mypy
+
+unit: $(VENV)/.installed-test
+	$(PYTEST) -n 2 --dist worksteal -m "not slow and not browser and not gpu" --benchmark-disable
+
+slow: $(VENV)/.installed-test
+	$(PYTEST) -m slow --benchmark-disable
+
+bench: $(VENV)/.installed-test
+	OMP_NUM_THREADS=1 $(PYTEST) tests/benchmarks --benchmark-only
+
+# A marker file per kind of installation; made again when what is to be installed changes.
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "foodbench needs Python 3.11 or newer; try: make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	touch $@
+
+$(VENV)/.installed-test: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	touch $@ $(VENV)/.installed
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

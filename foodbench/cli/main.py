@@ -1,0 +1,128 @@
+"""The `foodbench` command: a table of lazy verbs, and what happens to errors.
+
+stdout is the result, stderr is progress and messages. A deliberate error prints two lines (what, and what to do) and
+exits with its class's code; anything else is a bug: exit 70 and where the report was written.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import traceback
+from typing import Any, NoReturn
+
+import click
+
+from foodbench.core.errors import ExitCode, FoodbenchError, UnknownName
+
+VERBS: dict[str, str] = {
+    "run": "Measure a model on tasks; the same command continues an interrupted run.",
+    "score": "Score stored answers again, or a file of predictions made elsewhere.",
+    "list": "List tasks, models, datasets or runs.",
+    "show": "Show a task, a run, or one sample of a run with its masks.",
+    "data": "Register, verify and make datasets.",
+    "check": "Try an adapter on a few kitchen samples.",
+    "schema": "Print the JSON Schema of a run's files.",
+    "doctor": "Say what works on this machine, what does not, and what to do.",
+    "version": "Print the version.",
+}
+"""Verb to one-line help: all that `--help` needs. A verb's code is `foodbench.cli.<verb>:command`."""
+
+
+class LazyVerbs(click.Group):
+    """A click group that imports a verb's module when the verb is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The verbs, in the order of the table."""
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a verb's command.
+
+        Raises:
+            UnknownName: no such verb.
+        """
+        if cmd_name not in VERBS:
+            raise UnknownName.of("command", cmd_name, VERBS)
+        command: click.Command = importlib.import_module(f"foodbench.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of verbs from the table, without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(VERBS.items()))
+
+
+@click.group(
+    cls=LazyVerbs,
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "auto_envvar_prefix": "FOODBENCH",
+        "max_content_width": 100,
+    },
+)
+def foodbench() -> None:
+    """Benchmark and evaluation harness for food multimodal models.
+
+    Start with `foodbench run --model foodlmm --tasks all`.
+    """
+
+
+def main() -> NoReturn:
+    """Run the command line and exit."""
+    sys.exit(run_command(sys.argv[1:]))
+
+
+def run_command(arguments: list[str]) -> int:
+    """Run the command line with these arguments.
+
+    Returns:
+        the exit code.
+    """
+    try:
+        code = foodbench.main(args=arguments, prog_name="foodbench", standalone_mode=False)
+        return int(code) if isinstance(code, int) else int(ExitCode.OK)
+    except FoodbenchError as error:
+        print_error(error)
+        return int(error.exit_code)
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.ClickException as error:
+        context = getattr(error, "ctx", None)
+        where = f"{context.command_path} --help" if context is not None else "foodbench --help"
+        click.echo(f"error: {error.format_message()}\nhint: See {where}.", err=True)
+        return int(ExitCode.USAGE)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("Interrupted. Answers so far are saved; the same command continues.", err=True)
+        return int(ExitCode.INTERRUPTED)
+    except BrokenPipeError:
+        # The reader of our output (head, less) has left: not an error. Keep Python from flushing into it at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return int(ExitCode.OK)
+    except Exception as error:
+        return _report_bug(error, arguments)
+
+
+def print_error(error: FoodbenchError) -> None:
+    """Print a deliberate error as its two lines."""
+    click.echo(f"error: {error.message}", err=True)
+    if error.hint:
+        click.echo(f"hint: {error.hint}", err=True)
+
+
+def _report_bug(error: Exception, arguments: list[str]) -> int:
+    from foodbench import __version__
+    from foodbench.core.files import atomic_write
+    from foodbench.core.paths import home
+
+    text = f"foodbench {__version__}\narguments: {arguments}\n\n{traceback.format_exc()}"
+    path: Any = home() / "bug-report.txt"
+    try:
+        atomic_write(path, text)
+    except FoodbenchError:
+        click.echo(text, err=True)
+        path = "above"
+    click.echo(f"error: Internal error: {type(error).__name__}: {error}", err=True)
+    click.echo(f"hint: This is a bug in foodbench. Please report it with the traceback ({path}).", err=True)
+    return int(ExitCode.BUG)

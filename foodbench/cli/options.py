@@ -1,0 +1,88 @@
+"""Where settings come from: flag > `FOODBENCH_*` variable > `--config` file > `foodbench.toml` > default."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import click
+
+from foodbench.core.errors import UsageError
+
+PROJECT_FILE = "foodbench.toml"
+_ORIGINS = {
+    "COMMANDLINE": "command line",
+    "ENVIRONMENT": "environment",
+    "DEFAULT": "default",
+    "PROMPT": "prompt",
+}
+
+
+def load_config(context: click.Context, parameter: click.Parameter, value: Path | None) -> Path | None:
+    """Callback of an eager `--config` option: put the file's settings under the flags and variables.
+
+    `foodbench.toml` in the current folder is read first (table `[run]` for `foodbench run`, and so on), the named file
+    overrides it.
+
+    Raises:
+        UsageError: a file is absent, is not TOML, or has an unknown setting.
+    """
+    merged: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    project = Path(PROJECT_FILE)
+    for path in [*([project] if project.is_file() else []), *([value] if value else [])]:
+        settings = _read(path, context)
+        merged.update(settings)
+        origins.update({name: str(path) for name in settings})
+    context.default_map = {**(context.default_map or {}), **merged}
+    context.meta["foodbench.origins"] = origins
+    return value
+
+
+def _read(path: Path, context: click.Context) -> dict[str, Any]:
+    try:
+        with path.open("rb") as stream:
+            document = tomllib.load(stream)
+    except OSError as error:
+        raise UsageError(f"Cannot read {path}: {error.strerror}.", hint="Check the path given to --config.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} is not valid TOML: {error}.", hint="Mend the line that it names.") from error
+    table = document.get(context.info_name or "", document if path.name != PROJECT_FILE else {})
+    known = {parameter.name for parameter in context.command.params if parameter.name}
+    settings = {name.replace("-", "_"): setting for name, setting in table.items() if not isinstance(setting, dict)}
+    unknown = sorted(set(settings) - known)
+    if unknown:
+        raise UsageError(f"{path} has an unknown setting '{unknown[0]}'.", hint=f"Known: {', '.join(sorted(known))}.")
+    return settings
+
+
+def origins_of(context: click.Context) -> dict[str, str]:
+    """For every option of the running command, where its value came from."""
+    files: dict[str, str] = context.meta.get("foodbench.origins", {})
+    found = {}
+    for parameter in context.command.params:
+        if parameter.name is None:
+            continue
+        source = context.get_parameter_source(parameter.name)
+        name = source.name if source is not None else "DEFAULT"
+        found[parameter.name] = files.get(parameter.name, "config") if name == "DEFAULT_MAP" else _ORIGINS[name]
+    return found
+
+
+def key_values(context: click.Context, parameter: click.Parameter, texts: tuple[str, ...]) -> dict[str, str]:
+    """Callback of `--model-args`: `key=value,key=value`, repeatable.
+
+    A comma inside a value is written by giving the option once more.
+
+    Raises:
+        UsageError: a part without `=`.
+    """
+    found: dict[str, str] = {}
+    for text in texts:
+        for part in filter(None, (piece.strip() for piece in text.split(","))):
+            key, separator, value = part.partition("=")
+            if not separator or not key.strip():
+                raise UsageError(f"--model-args: '{part}' is not key=value.", hint="Write e.g. --model-args seed=1")
+            found[key.strip()] = value.strip()
+    return found

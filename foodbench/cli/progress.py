@@ -1,0 +1,101 @@
+"""What `foodbench run` says on stderr: a bar with ETA on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import click
+
+from foodbench.cli.main import print_error
+from foodbench.core.errors import FoodbenchError
+from foodbench.runs.schema import TaskResult
+from foodbench.tasks.base import TaskData
+
+_LINE_EVERY_SECONDS = 10.0
+
+
+class ConsoleReporter:
+    """Reports a run to stderr. Silent on all processes but the first."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        """Make a reporter; `quiet` prints errors only."""
+        self._quiet = quiet
+        self._bar: Any = None
+        self._row: Any = None
+        self._label, self._total, self._done = "", 0, 0
+        self._began = self._spoke = 0.0
+        self._asked = 0
+
+    def _say(self, line: str) -> None:
+        if not self._quiet:
+            click.echo(line, err=True)
+
+    def chosen(self, loaded: Sequence[TaskData], not_measured: Mapping[str, FoodbenchError]) -> None:
+        """Say first, plainly, on which edition the tasks run."""
+        for edition in ("real", "kitchen"):
+            names = [data.task.name for data in loaded if data.choice.edition == edition]
+            if names:
+                kind = "real data" if edition == "real" else "the kitchen edition (synthetic plates)"
+                self._say(f"On {kind}: {', '.join(names)}")
+        for name, error in not_measured.items():
+            self._say(f"Not measured: {name}: {error.message}")
+
+    def begin(self, label: str, total: int, done: int) -> None:
+        """Start a task's bar."""
+        self._label, self._total, self._done, self._asked = label, total, done, 0
+        self._began = self._spoke = time.monotonic()
+        if self._quiet:
+            return
+        resumed = f", {done} answered before" if done else ""
+        if not sys.stderr.isatty():
+            self._say(f"{label}: {total} samples{resumed}")
+            return
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("ETA"),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+            transient=True,
+        )
+        self._bar.start()
+        self._row = self._bar.add_task(label, total=total, completed=done)
+
+    def advance(self, count: int) -> None:
+        """Move the bar; elsewhere than on a terminal, print a line now and then."""
+        self._done = min(self._total, self._done + count)
+        self._asked += count
+        if self._bar is not None:
+            self._bar.update(self._row, completed=self._done)
+            return
+        now = time.monotonic()
+        if now - self._spoke >= _LINE_EVERY_SECONDS:
+            self._spoke = now
+            left = (self._total - self._done) * (now - self._began) / max(1, self._asked)
+            self._say(f"{self._label}: {self._done}/{self._total}, about {left:.0f} s left")
+
+    def end(self) -> None:
+        """Remove the bar."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+    def finished(self, result: TaskResult) -> None:
+        """Say that a task is saved."""
+        took = result.time
+        self._say(
+            f"{result.task.name}: done, {took.asked} asked in {took.model_seconds:.1f} s of the model's time "
+            f"({took.seconds:.1f} s in all)"
+        )
+
+    def failed(self, task: str, error: FoodbenchError) -> None:
+        """Say why a task failed."""
+        click.echo(f"{task}: failed", err=True)
+        print_error(error)

@@ -1,0 +1,66 @@
+"""The results of tasks as people see them: one line per metric, between its floor and its ceiling."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import click
+
+from foodbench.cli.tables import print_table, shown_number
+from foodbench.runs.schema import MetricRecord, ReferenceFigure, TaskResult
+
+HEADERS = ("task", "metric", "", "value", "95% interval", "n", "parsed", "floor", "ceiling")
+
+
+def print_results(results: Sequence[TaskResult]) -> None:
+    """Print the table of finished tasks to stdout."""
+    print_table(HEADERS, [row for result in results for row in _rows(result)], right=(3, 4, 5, 6))
+    for line in _remarks(results):
+        click.echo(line)
+
+
+def _rows(result: TaskResult) -> Iterable[tuple[str, ...]]:
+    edition = "" if result.dataset.edition == "real" else f" ({result.dataset.edition})"
+    for index, metric in enumerate(result.metrics):
+        yield (
+            f"{result.task.name}{edition}" if index == 0 else "",
+            metric.id,
+            "↑" if metric.higher_is_better else "↓",
+            shown_number(metric.value, metric.unit),
+            _interval(metric),
+            f"{metric.n:,}" if index == 0 else "",
+            f"{100 * result.parse_rate:.1f}%" if index == 0 else "",
+            _reference(metric.floor, metric.unit),
+            _reference(metric.ceiling, metric.unit),
+        )
+
+
+def _interval(metric: MetricRecord) -> str:
+    if metric.low is None or metric.high is None:
+        return "–"
+    return f"{shown_number(metric.low, metric.unit)} – {shown_number(metric.high, metric.unit)}"
+
+
+def _reference(figure: ReferenceFigure | None, unit: str) -> str:
+    if figure is None or figure.value is None:
+        return "–"
+    return f"{shown_number(figure.value, unit)} {figure.model.removeprefix('baseline:')}"
+
+
+def _remarks(results: Sequence[TaskResult]) -> Iterable[str]:
+    for result in results:
+        name = result.task.name
+        if result.limit is not None:
+            yield f"{name}: {result.n} of {result.dataset.available} samples (--limit): compares with no full result."
+        if result.dataset.missing:
+            total = result.dataset.available + result.dataset.missing
+            yield f"{name}: partial copy, {result.dataset.missing} of {total} records have no file: compares with no full result."
+        if result.errors:
+            yield f"{name}: {result.errors} malformed answers, scored as wrong (see 'error' in samples.jsonl)."
+        reasons = {
+            f"{figure.model}: {figure.reason}"
+            for metric in result.metrics
+            for figure in (metric.floor, metric.ceiling)
+            if figure is not None and figure.reason
+        }
+        yield from (f"{name}: no reference figure from {reason}" for reason in sorted(reasons))

@@ -1,0 +1,206 @@
+"""Scoring without a model: stored answers again, or a file of predictions made elsewhere. No lmms-eval, no torch."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from foodbench.core.errors import DataCorrupt, DataMissing, UnknownName, UsageError
+from foodbench.core.files import read_json_lines
+from foodbench.core.hashing import fingerprint, sha256_file
+from foodbench.core.types import ENVELOPE_KEY, ENVELOPE_VERSION, Score
+from foodbench.data.roots import DatasetChoice, resolve
+from foodbench.engine import scoring
+from foodbench.engine.references import measure_references
+from foodbench.runs.provenance import collect
+from foodbench.runs.schema import (
+    ConfigValue,
+    ModelIdentity,
+    PredictionRecord,
+    RunFile,
+    TaskResult,
+    TaskStatus,
+    TaskTime,
+)
+from foodbench.runs.store import RunFolder, StoredAnswer, TaskFolder
+from foodbench.tasks import TASKS
+from foodbench.tasks.base import TaskData
+
+
+@dataclass(frozen=True, slots=True)
+class _Answered:
+    keys: Mapping[str, str]
+    answers: Mapping[str, StoredAnswer]
+
+
+def _score_and_write(
+    data: TaskData,
+    answered: _Answered,
+    folder: TaskFolder,
+    *,
+    model: ModelIdentity,
+    limit: int | None,
+    seed: int,
+) -> TaskResult:
+    started, clock = _now(), time.perf_counter()
+    scores: dict[str, Score] = {
+        sample.sample_id: data.task.score(
+            sample, answered.answers[answered.keys[sample.sample_id]].answer, data.vocabulary
+        )
+        for sample in data.samples
+    }
+    records = scoring.sample_records(data, scores, answered.keys, answered.answers)
+    result = scoring.task_result(
+        data,
+        records,
+        scores,
+        measure_references(data),
+        model=model,
+        limit=limit,
+        seed=seed,
+        usage=scoring.token_totals(records),
+        time=TaskTime(
+            started=started, finished=_now(), seconds=time.perf_counter() - clock, model_seconds=0.0, asked=0
+        ),
+    )
+    folder.write(records, result)
+    return result
+
+
+def rescore_run(path: Path) -> list[TaskResult]:
+    """Read and score every finished task of a run again, with today's parsers and metrics. No model is asked.
+
+    Raises:
+        DataMissing: no such run, nothing finished in it, or its dataset is no longer registered.
+        DataCorrupt: its files are damaged, or the questions are no longer the same ones.
+    """
+    folder = RunFolder(path)
+    folder.read()
+    results = [_rescore_task(task) for task in folder.tasks().values() if task.result_path.is_file()]
+    if not results:
+        raise DataMissing(f"{path} has no finished task.", hint="Run it to its end first.")
+    return results
+
+
+def _rescore_task(folder: TaskFolder) -> TaskResult:
+    old = folder.result()
+    task = TASKS.get(old.task.name)
+    choice = resolve(task.dataset, old.dataset.edition, allow_partial=old.dataset.missing > 0)
+    data = task.load(choice, limit=old.limit, seed=int(old.provenance.get("seed", 0)))
+    stored = {record.sample_id: record for record in folder.samples()}
+    if set(stored) != {sample.sample_id for sample in data.samples} or data.fingerprint != old.task.fingerprint:
+        raise DataCorrupt(
+            f"{folder.path}: the questions are not the ones that were answered (another dataset copy or task version).",
+            hint="Run the model again; answers to unchanged questions are reused.",
+        )
+    answered = _Answered(
+        keys={sample_id: record.key for sample_id, record in stored.items()},
+        answers={
+            record.key: StoredAnswer(record.answer, record.time.seconds, record.tokens) for record in stored.values()
+        },
+    )
+    seed = int(old.provenance.get("seed", 0))
+    return _score_and_write(data, answered, folder, model=old.model, limit=old.limit, seed=seed)
+
+
+def score_predictions(
+    path: Path, task_name: str, choice: DatasetChoice, out: Path, *, name: str, allow_missing: bool
+) -> tuple[TaskResult, Path]:
+    """Score a file of predictions made elsewhere.
+
+    Args:
+        path: JSON Lines of `PredictionRecord`: `sample_id` and either `answer` or any of `text`, `masks`, `nutrition`.
+        task_name: the task.
+        choice: the dataset that was asked.
+        out: folder that holds runs.
+        name: what to call the model.
+        allow_missing: score samples without a prediction as wrong, instead of refusing.
+
+    Returns:
+        the result and the run's folder.
+
+    Raises:
+        UsageError: the file has duplicate ids, or lacks samples and `allow_missing` is not set.
+        UnknownName: an id that the task does not have.
+        DataCorrupt: the file is not JSON Lines of predictions.
+    """
+    data = TASKS.get(task_name).load(choice)
+    predictions = _predictions(path, {sample.sample_id for sample in data.samples}, task_name)
+    absent = [sample.sample_id for sample in data.samples if sample.sample_id not in predictions]
+    if absent and not allow_missing:
+        raise UsageError(
+            f"{path} has no prediction for {len(absent)} of {len(data.samples)} samples (first: {absent[0]}).",
+            hint="Add them, or pass --allow-missing to count them as wrong.",
+        )
+    digest = sha256_file(path)
+    model = ModelIdentity(spec=f"predictions:{name}", identity=f"sha256:{digest}")
+    keys = {sample.sample_id: fingerprint([digest, task_name, sample.sample_id]) for sample in data.samples}
+    answers = {keys[sample_id]: StoredAnswer(predictions.get(sample_id, "")) for sample_id in keys}
+    readable = "".join(char if char.isalnum() else "-" for char in name).strip("-")[:40]
+    folder = RunFolder(out / f"predictions-{readable}-{digest[:8]}")
+    task_folder = folder.task(data.task.versioned_name)
+    result = _score_and_write(data, _Answered(keys, answers), task_folder, model=model, limit=None, seed=0)
+    settings = {"predictions": str(path), "task": task_name, "edition": choice.edition, "allow_missing": allow_missing}
+    folder.write(
+        RunFile(
+            run_id=folder.path.name,
+            model=model,
+            config={key: ConfigValue(value=value, origin="command line") for key, value in settings.items()},
+            tasks={
+                data.task.versioned_name: TaskStatus(
+                    status="complete", result=f"{data.task.versioned_name}/result.json"
+                )
+            },
+            provenance=collect(seed=0),
+            time={"updated": _now()},
+        )
+    )
+    return result, folder.path
+
+
+def _predictions(path: Path, known: set[str], task_name: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for number, record in _prediction_lines(path):
+        if record.sample_id not in known:
+            error = UnknownName.of(f"sample of {task_name}", record.sample_id, known)
+            raise UnknownName(f"{path}, line {number}: {error.message}", hint=error.hint)
+        if record.sample_id in found:
+            raise UsageError(f"{path}, line {number}: '{record.sample_id}' comes twice.", hint="Keep one of them.")
+        found[record.sample_id] = _answer_text(record)
+    return found
+
+
+def _prediction_lines(path: Path) -> Iterator[tuple[int, PredictionRecord]]:
+    if not path.is_file():
+        raise DataMissing(f"There is no file {path}.", hint="Give a JSON Lines file of predictions.")
+    for number, line in enumerate(read_json_lines(path), start=1):
+        try:
+            yield number, PredictionRecord.model_validate(line)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"])) or "record"
+            raise DataCorrupt(
+                f"{path}, line {number}: {where}: {first['msg']}.", hint="See `foodbench schema prediction`."
+            ) from error
+
+
+def _answer_text(record: PredictionRecord) -> str:
+    if record.answer is not None:
+        return record.answer
+    envelope: dict[str, Any] = {ENVELOPE_KEY: ENVELOPE_VERSION, "text": record.text or ""}
+    if record.masks is not None:
+        envelope["masks"] = record.masks
+    if record.nutrition is not None:
+        envelope["nutrition"] = record.nutrition
+    return json.dumps(envelope, ensure_ascii=False)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

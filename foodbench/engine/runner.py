@@ -1,0 +1,297 @@
+"""A run: data first, then the model, then one task after the other, each saved as soon as it ends."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from foodbench.core.errors import DataMissing, ExitCode, FoodbenchError, ProviderDown, StorageFull, UnsupportedTask
+from foodbench.core.hashing import fingerprint
+from foodbench.data.roots import resolve
+from foodbench.engine import evaluation, scoring
+from foodbench.engine.journal import JournaledModel, Progress
+from foodbench.engine.models import RunModel
+from foodbench.engine.processes import Processes
+from foodbench.engine.references import measure_references
+from foodbench.runs.provenance import collect
+from foodbench.runs.schema import ConfigValue, ModelIdentity, RunFile, TaskResult, TaskStatus, TaskTime
+from foodbench.runs.store import RunFolder
+from foodbench.tasks import TASKS
+from foodbench.tasks.base import FoodTask, TaskData
+
+
+class Reporter(Progress, Protocol):
+    """Told what happens; the command line prints it."""
+
+    def chosen(self, loaded: Sequence[TaskData], not_measured: Mapping[str, FoodbenchError]) -> None:
+        """The data is loaded: these tasks will run, these will not, and why."""
+
+    def finished(self, result: TaskResult) -> None:
+        """A task is complete and saved."""
+
+    def failed(self, task: str, error: FoodbenchError) -> None:
+        """A task ended in an error."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What to run.
+
+    Attributes:
+        model: as `--model`.
+        model_args: the adapter's settings.
+        tasks: task names.
+        edition: `real`, `kitchen`, or None for the real one where it is registered.
+        allow_partial: use incomplete copies of datasets.
+        require_all: a task without data is an error rather than "not measured".
+        limit: at most this many samples per task.
+        seed: for every random choice.
+        batch_size: requests per generate call; the adapter's own wish by default.
+        out: folder that holds runs.
+        fresh: forget earlier answers of the same run.
+    """
+
+    model: str
+    model_args: Mapping[str, str]
+    tasks: Sequence[str]
+    edition: Literal["real", "kitchen"] | None = None
+    allow_partial: bool = False
+    require_all: bool = False
+    limit: int | None = None
+    seed: int = 0
+    batch_size: int | None = None
+    out: Path = Path("runs")
+    fresh: bool = False
+
+
+@dataclass
+class RunOutcome:
+    """How a run ended.
+
+    Attributes:
+        folder: where it is.
+        results: finished tasks in order.
+        errors: failed or not measured tasks by name.
+        exit_code: of the process.
+    """
+
+    folder: RunFolder
+    results: list[TaskResult] = field(default_factory=list)
+    not_measured: dict[str, FoodbenchError] = field(default_factory=dict)
+    errors: dict[str, FoodbenchError] = field(default_factory=dict)
+    rank: int = 0
+
+    @property
+    def exit_code(self) -> int:
+        """0 if every task that has data and suits the model was measured; otherwise the first error's code."""
+        for error in self.errors.values():
+            return int(error.exit_code)
+        return int(ExitCode.OK)
+
+
+def execute(options: RunOptions, config: Mapping[str, ConfigValue], reporter: Reporter) -> RunOutcome:
+    """Run everything that `options` asks for.
+
+    The same options continue the same run: its folder's name is a function of them, and answers that are there are not
+    asked for again.
+
+    Raises:
+        UnknownName, UsageError: the model or its arguments are wrong.
+        DataMissing: `require_all` is set and a dataset is missing; or no task is left to run.
+        StorageFull: the run's folder cannot be written.
+    """
+    loaded, not_measured, broken = _load(options)
+    processes = Processes.from_environment()
+    try:
+        model = RunModel(options.model, options.model_args, options.batch_size)
+        folder = RunFolder(options.out / run_id(options, model.identity))
+        outcome = RunOutcome(folder=folder, not_measured=dict(not_measured), errors=dict(broken), rank=processes.rank)
+        run = _Run(options, model, folder, processes, reporter, outcome)
+        run.begin(config)
+        processes.barrier()  # nobody reads the folder before --fresh has emptied it
+        reporter.chosen(loaded, not_measured)
+        for name, error in broken.items():
+            reporter.failed(name, error)
+        for data in loaded:
+            if not run.task(data):
+                break
+        run.save_state()
+        return outcome
+    finally:
+        processes.close()
+
+
+def run_id(options: RunOptions, identity: str) -> str:
+    """The run's name: the model's readable name and a digest of everything that changes its answers.
+
+    Not of the tasks (tasks run one after the other gather in one run), nor of throughput settings.
+    """
+    plain = [identity, dict(options.model_args), options.edition, options.allow_partial, options.limit, options.seed]
+    readable = "".join(char if char.isalnum() else "-" for char in options.model).strip("-")[:40]
+    return f"{readable}-{fingerprint(plain).removeprefix('sha256:')[:8]}"
+
+
+def _load(
+    options: RunOptions,
+) -> tuple[list[TaskData], dict[str, FoodbenchError], dict[str, FoodbenchError]]:
+    """Load every task's data before any model: ready ones, ones without data, ones with broken data."""
+    loaded: list[TaskData] = []
+    missing: dict[str, FoodbenchError] = {}
+    broken: dict[str, FoodbenchError] = {}
+    for name in options.tasks:
+        task: FoodTask = TASKS.get(name)
+        try:
+            choice = resolve(task.dataset, options.edition, allow_partial=options.allow_partial)
+            loaded.append(task.load(choice, limit=options.limit, seed=options.seed))
+        except DataMissing as error:
+            if options.require_all or len(options.tasks) == 1:
+                raise
+            missing[name] = error
+        except FoodbenchError as error:
+            if len(options.tasks) == 1:
+                raise
+            broken[name] = error
+    if not loaded:
+        raise next(iter([*broken.values(), *missing.values()]))
+    return loaded, missing, broken
+
+
+@dataclass
+class _Run:
+    options: RunOptions
+    model: RunModel
+    folder: RunFolder
+    processes: Processes
+    reporter: Reporter
+    outcome: RunOutcome
+    statuses: dict[str, TaskStatus] = field(default_factory=dict)
+    _file: RunFile | None = None
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process writes results."""
+        return self.processes.rank == 0
+
+    @property
+    def identity(self) -> ModelIdentity:
+        return ModelIdentity(spec=self.model.spec, args=dict(self.options.model_args), identity=self.model.identity)
+
+    def begin(self, config: Mapping[str, ConfigValue]) -> None:
+        """Write `run.json`, keeping what an earlier invocation says of other tasks."""
+        if self.options.fresh and self.leads:
+            shutil.rmtree(self.folder.path, ignore_errors=True)
+        if self.folder.run_path.is_file() and not self.options.fresh:
+            self.statuses.update(self.folder.read().tasks)
+        self._file = RunFile(
+            run_id=self.folder.path.name,
+            model=self.identity,
+            config=dict(config),
+            provenance=collect(self.options.seed),
+            time={"started": _now()},
+        )
+        for name, error in self.outcome.not_measured.items():
+            self._note(TASKS.get(name), "not_measured", error)
+        for name, error in self.outcome.errors.items():
+            self._note(TASKS.get(name), "failed", error)
+        self.save_state()
+
+    def save_state(self) -> None:
+        """Replace `run.json` by the present state."""
+        if self.leads and self._file is not None:
+            self._file.tasks = dict(sorted(self.statuses.items()))
+            self._file.time["updated"] = _now()
+            self.folder.write(self._file)
+
+    def _note(self, task: FoodTask, status: Literal["failed", "not_measured"], error: FoodbenchError) -> None:
+        self.statuses[task.versioned_name] = TaskStatus(status=status, reason=error.message, code=error.code)
+
+    def task(self, data: TaskData) -> bool:
+        """Run one task to its end.
+
+        Returns:
+            False if the others must not be tried (the server is down, the disk is full).
+        """
+        task = data.task
+        try:
+            result = self._measure(data)
+        except UnsupportedTask as error:
+            self.outcome.not_measured[task.name] = error
+            self._note(task, "not_measured", error)
+        except FoodbenchError as error:
+            self.outcome.errors[task.name] = error
+            self._note(task, "failed", error)
+            self.reporter.failed(task.name, error)
+            if isinstance(error, StorageFull):
+                return False  # run.json cannot be written either
+            self.save_state()
+            return not isinstance(error, ProviderDown)
+        else:
+            where = f"{task.versioned_name}/result.json"
+            self.statuses[task.versioned_name] = TaskStatus(status="complete", result=where)
+            self.outcome.results.append(result)
+            self.reporter.finished(result)
+        self.save_state()
+        return True
+
+    def _measure(self, data: TaskData) -> TaskResult:
+        started, clock = _now(), time.perf_counter()
+        self.model.prepare(data)
+        task_object, hooks = evaluation.build_task(data, chat=self.model.chat)
+        folder = self.folder.task(data.task.versioned_name)
+        keys = {sample.sample_id: self._key(data, sample) for sample in data.samples}
+        journal = JournaledModel(
+            make_model=self.model.as_lmms,
+            folder=folder,
+            keys=[keys[sample.sample_id] for sample in data.samples],
+            stored=folder.stored_answers(),
+            chunk_size=self.model.chunk_size,
+            processes=self.processes,
+            progress=self.reporter,
+        )
+        journal.is_simple = not self.model.chat
+        scores = evaluation.evaluate(task_object, hooks, journal, seed=self.options.seed)
+        records = scoring.sample_records(data, scores, keys, journal.stored)
+        references = measure_references(data) if self.leads else []
+        result = scoring.task_result(
+            data,
+            records,
+            scores,
+            references,
+            model=self.identity,
+            limit=self.options.limit,
+            seed=self.options.seed,
+            usage={**scoring.token_totals(records), **self.model.usage()},
+            time=TaskTime(
+                started=started,
+                finished=_now(),
+                seconds=time.perf_counter() - clock,
+                model_seconds=journal.asked.seconds,
+                asked=journal.asked.samples,
+            ),
+        )
+        if self.leads:
+            folder.write(records, result)
+        return result
+
+    def _key(self, data: TaskData, sample: Any) -> str:
+        """Identity of one question asked of this model. An answer is reused only under an equal key."""
+        return fingerprint(
+            [
+                data.task.versioned_name,
+                sample.sample_id,
+                sample.image.fingerprint(),
+                sample.question,
+                dict(data.task.generation),
+                self.model.identity,
+                dict(self.options.model_args),
+            ]
+        )
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

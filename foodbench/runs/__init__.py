@@ -1,0 +1,1 @@
+"""Runs on disk: their schema, their folder, their provenance."""

@@ -1,0 +1,91 @@
+"""Where a number comes from: versions, commit, hardware. Collected once per run, without importing anything heavy."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+from functools import lru_cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import foodbench
+
+PACKAGES = (
+    "torch", "torchvision", "transformers", "lmms-eval", "datasets", "numpy", "pillow", "pycocotools", "scipy",
+)  # fmt: skip
+
+
+def _git(*arguments: str) -> str | None:
+    folder = Path(foodbench.__file__).resolve().parent
+    try:
+        done = subprocess.run(  # noqa: S603 - fixed program, no shell
+            ["git", "-C", str(folder), *arguments],  # noqa: S607 - whichever git the user has
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def package_commit() -> dict[str, Any] | None:
+    """Commit of the repository that this package runs from; `None` if installed from a wheel.
+
+    The package's own repository, not that of the current folder: a harness used from somebody's project must not
+    record that project's commit as its own.
+    """
+    top = _git("rev-parse", "--show-toplevel")
+    if top is None or not (Path(top) / "foodbench" / "__init__.py").is_file():
+        return None
+    commit = _git("rev-parse", "HEAD")
+    if commit is None:
+        return None
+    return {"commit": commit, "dirty": bool(_git("status", "--porcelain", "--untracked-files=no"))}
+
+
+def _cpu_name() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def _gpus() -> list[str]:
+    torch = sys.modules.get("torch")  # only if the run has loaded it anyway
+    if torch is None or not torch.cuda.is_available():
+        return []
+    return [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+@lru_cache(maxsize=1)
+def _static() -> dict[str, Any]:
+    return {
+        "foodbench": foodbench.__version__,
+        "git": package_commit(),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "packages": {name: version for name in PACKAGES if (version := _version(name)) is not None},
+        "cpu": _cpu_name(),
+        "cores": os.cpu_count(),
+        "omp_num_threads": os.environ.get("OMP_NUM_THREADS"),
+    }
+
+
+def collect(seed: int) -> dict[str, Any]:
+    """The provenance block of a run or result."""
+    return {**_static(), "gpus": _gpus(), "seed": seed}

@@ -1,0 +1,179 @@
+"""The files of a run as pydantic models; their JSON Schemas are published under `docs/schema` (`foodbench schema`).
+
+A run is a folder: `run.json`, and for each task `<task>@<version>/` with `samples.jsonl` and `result.json` (and, while
+the task is running, `answers*.jsonl`). Everything that depends on the clock is under a key named `time`, so that two
+runs can be compared by dropping those keys.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+SCHEMA_VERSION = 1
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, protected_namespaces=())
+
+
+class SampleTime(_Strict):
+    """When and how long; not compared between runs."""
+
+    seconds: float | None = Field(
+        default=None, description="The model's time for this sample (its share of the batch)."
+    )
+
+
+class SampleRecord(_Strict):
+    """One line of `samples.jsonl`: the raw answer and what it earned."""
+
+    sample_id: str
+    cluster: str = Field(description="What makes samples dependent: image, dish or recipe id.")
+    key: str = Field(description="Identity of the question asked of this model; an equal key need not be asked again.")
+    answer: str = Field(description="The model's answer as it came: text, or foodbench's JSON envelope.")
+    parsed: bool = Field(description="Whether the answer could be read; if not, it is scored as wrong.")
+    values: dict[str, float] = Field(description="Per-sample numbers that the metrics are means or ratios of.")
+    detail: dict[str, Any] = Field(default_factory=dict, description="What was read from the answer.")
+    error: str | None = Field(default=None, description="Why the answer could not be read or scored.")
+    tokens: dict[str, int] | None = Field(default=None, description="Token counts, where the model reports them.")
+    time: SampleTime = Field(default_factory=SampleTime)
+
+
+class TaskIdentity(_Strict):
+    """What was asked. Results compare only if the fingerprints are equal."""
+
+    name: str
+    version: int
+    protocol: str
+    fingerprint: str = Field(description="Digest of the exact questions, references and decoding settings.")
+    prompt_fingerprint: str = Field(description="Digest of the way of asking alone.")
+
+
+class DatasetIdentity(_Strict):
+    """What it was asked of."""
+
+    name: str
+    edition: Literal["real", "kitchen"]
+    split: str
+    fingerprint: str = Field(description="Digest of the split's ids and labels.")
+    available: int = Field(description="Records of the split that are on disk.")
+    missing: int = Field(description="Records of the split that are not (a partial copy).")
+
+
+class ModelIdentity(_Strict):
+    """Who was asked."""
+
+    spec: str = Field(description="As given to --model.")
+    args: dict[str, str] = Field(default_factory=dict)
+    identity: str = Field(description="What the adapter says it is: weights' digest, endpoint and model name, ...")
+
+
+class ReferenceFigure(_Strict):
+    """The score of a trivial baseline or of the oracle on the same samples, through the same parser."""
+
+    model: str
+    value: float | None
+    reason: str | None = Field(default=None, description="Why there is no value.")
+
+
+class MetricRecord(_Strict):
+    """One reported number with its uncertainty and its frame."""
+
+    id: str
+    value: float | None
+    low: float | None = Field(description="Lower bound of the interval; null where none can be given.")
+    high: float | None
+    confidence: float = 0.95
+    interval_method: str
+    n: int
+    clusters: int
+    unit: str
+    higher_is_better: bool
+    floor: ReferenceFigure | None = None
+    ceiling: ReferenceFigure | None = None
+
+
+class TaskTime(_Strict):
+    """Clock and speed; not compared between runs."""
+
+    started: str
+    finished: str
+    seconds: float
+    model_seconds: float = Field(description="Time inside the model's own generate calls.")
+    asked: int = Field(description="Samples asked in this invocation; the rest were answered before.")
+
+
+class TaskResult(_Strict):
+    """`result.json`: what one model earned on one task."""
+
+    schema_version: Literal[1] = 1
+    task: TaskIdentity
+    dataset: DatasetIdentity
+    model: ModelIdentity
+    metrics: list[MetricRecord]
+    n: int
+    limit: int | None = Field(description="Set if only a part of the split was asked; such a result is not ranked.")
+    parse_rate: float
+    errors: int = Field(description="Answers that were malformed or could not be scored.")
+    samples_sha256: str = Field(description="Digest of samples.jsonl without its time keys.")
+    usage: dict[str, float] = Field(default_factory=dict, description="Tokens and cost, where known.")
+    provenance: dict[str, Any]
+    time: TaskTime
+
+
+class TaskStatus(_Strict):
+    """How a task of a run stands."""
+
+    status: Literal["complete", "failed", "not_measured"]
+    reason: str | None = None
+    code: str | None = None
+    result: str | None = Field(default=None, description="Path of result.json inside the run's folder.")
+
+
+class ConfigValue(_Strict):
+    """A resolved setting and where it came from."""
+
+    value: Any
+    origin: str
+
+
+class RunFile(_Strict):
+    """`run.json`: what was asked of whom, and how each task stands."""
+
+    schema_version: Literal[1] = 1
+    run_id: str
+    model: ModelIdentity
+    config: dict[str, ConfigValue]
+    tasks: dict[str, TaskStatus] = Field(default_factory=dict)
+    provenance: dict[str, Any]
+    time: dict[str, str] = Field(default_factory=dict)
+
+
+class PredictionRecord(_Strict):
+    """One line of a predictions file for `foodbench score --task T FILE`."""
+
+    sample_id: str
+    answer: str | None = Field(default=None, description="Text, or foodbench's JSON envelope as text.")
+    text: str | None = None
+    masks: list[dict[str, Any]] | None = Field(default=None, description='COCO RLE: {"size": [h, w], "counts": "..."}.')
+    nutrition: dict[str, float] | None = Field(default=None, description="kcal, mass, fat, carb, protein.")
+
+
+SCHEMAS: dict[str, type[BaseModel]] = {
+    "run": RunFile,
+    "result": TaskResult,
+    "sample": SampleRecord,
+    "prediction": PredictionRecord,
+}
+
+
+def json_schema(name: str) -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of one of the run's files.
+
+    Raises:
+        KeyError: no such schema.
+    """
+    schema = SCHEMAS[name].model_json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}

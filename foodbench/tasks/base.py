@@ -1,0 +1,221 @@
+"""What a task is: a frozen description that joins a dataset, a question, a reading of the answer, and metrics.
+
+A task file reads as data: it fills in a `FoodTask` and exports the hooks that lmms-eval's YAML names
+(`foodbench.tasks.hooks`). Nothing here imports lmms-eval, torch or pandas.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+from foodbench.core.errors import AnswerInvalid, DataMissing
+from foodbench.core.hashing import fingerprint, stable_seed
+from foodbench.core.types import Answer, Request, Sample, Score
+from foodbench.data.roots import DatasetChoice, open_dataset
+from foodbench.metrics.aggregate import Metric
+
+AnswerKind = Literal["label", "nutrition", "mask"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was read from one answer.
+
+    Attributes:
+        parsed: whether the answer could be read; if not, the values are those of a wrong answer.
+        values: the per-sample numbers that the task's metrics aggregate.
+        detail: what was read, for people (plain JSON).
+    """
+
+    parsed: bool
+    values: Mapping[str, float]
+    detail: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class FoodTask:
+    """One question type on one dataset under one protocol.
+
+    Attributes:
+        name: `<dataset>.<question>`, e.g. `food101.dish`.
+        version: raised whenever questions, reading or metrics change; old results then no longer compare.
+        dataset: name in the data catalog.
+        split: the dataset's split that is asked.
+        train_split: the split that baselines may be fitted on.
+        protocol: how the question is put and scored.
+        summary: one line for people.
+        answer_kind: what an answer consists of.
+        metrics: what is reported; the first is the primary one.
+        generation: settings for the model's decoding.
+        floors: baselines that answer without looking; the best of them is the floor.
+        build: turns records of a split into samples; given the open reader, the records and the task's version.
+        vocabulary: the closed list of answers, if there is one.
+        read: reads one answer against its sample (and the vocabulary).
+        oracle: the reference as an answer, to be read by `read`: the ceiling.
+    """
+
+    name: str
+    version: int
+    dataset: str
+    split: str
+    train_split: str
+    protocol: str
+    summary: str
+    answer_kind: AnswerKind
+    metrics: tuple[Metric, ...]
+    generation: Mapping[str, Any]
+    floors: tuple[str, ...]
+    build: Callable[[Any, Sequence[Any]], Iterable[Sample]]
+    vocabulary: Callable[[Any], tuple[str, ...]]
+    read: Callable[[Sample, Answer, tuple[str, ...]], Reading]
+    oracle: Callable[[Sample], Answer]
+
+    @property
+    def versioned_name(self) -> str:
+        """`name@version`: the name of the task's folder in a run."""
+        return f"{self.name}@{self.version}"
+
+    @property
+    def yaml_name(self) -> str:
+        """The task's name in lmms-eval."""
+        return "foodbench_" + self.name.replace(".", "_")
+
+    @property
+    def yaml_path(self) -> Path:
+        """The lmms-eval YAML of this task."""
+        dataset, _, question = self.name.partition(".")
+        return Path(__file__).parent / dataset / f"{question}.yaml"
+
+    def load(self, choice: DatasetChoice, *, limit: int | None = None, seed: int = 0) -> TaskData:
+        """Read the dataset and build the questions.
+
+        Args:
+            choice: which edition and root of the dataset.
+            limit: keep this many samples, spread evenly over the ordered split from a seeded start (not the first
+                ones: on class-sorted lists those are one class).
+            seed: chooses the start.
+
+        Raises:
+            DataMissing, DataCorrupt: as the reader says; also if no sample is left.
+        """
+        reader = open_dataset(choice)
+        samples = self._samples(reader, self.split, limit=limit, seed=seed)
+        if not samples:
+            raise DataMissing(
+                f"{self.name}: the {choice.edition} edition of {self.dataset} at {choice.root} has no usable "
+                f"'{self.split}' sample.",
+                hint=f"See what is there with: foodbench data verify {self.dataset}",
+            )
+        return TaskData(
+            task=self,
+            choice=choice,
+            samples=samples,
+            vocabulary=self.vocabulary(reader),
+            dataset_fingerprint=reader.fingerprint(self.split),
+            available=len(reader.records(self.split)),
+            missing=len(reader.missing(self.split)),
+        )
+
+    def train_samples(self, choice: DatasetChoice, *, limit: int | None = None, seed: int = 0) -> tuple[Sample, ...]:
+        """The train split asked in the same way, for fitting baselines."""
+        return self._samples(open_dataset(choice), self.train_split, limit=limit, seed=seed)
+
+    def _samples(self, reader: Any, split: str, *, limit: int | None, seed: int) -> tuple[Sample, ...]:
+        records = spread(reader.records(split), limit, seed)
+        return tuple(sorted(self.build(reader, records), key=lambda sample: sample.sample_id))
+
+    def request(self, sample: Sample) -> Request:
+        """What a model is asked for this sample. Does not contain the reference."""
+        return Request(
+            task=self.name,
+            sample_id=sample.sample_id,
+            image=sample.image,
+            question=sample.question,
+            slots=sample.slots,
+            generation=self.generation,
+        )
+
+    def score(self, sample: Sample, raw: str, vocabulary: tuple[str, ...]) -> Score:
+        """Score one answer as it came out of the text channel. Never raises for what a model wrote.
+
+        A malformed answer is scored as an empty one, marked as not parsed, with the reason.
+        """
+        error = None
+        try:
+            reading = self.read(sample, Answer.from_text(raw), vocabulary)
+        except AnswerInvalid as invalid:
+            error = invalid.message
+            reading = replace(self.read(sample, Answer(text=""), vocabulary), parsed=False)
+        return Score(
+            sample_id=sample.sample_id,
+            cluster=sample.cluster,
+            parsed=reading.parsed,
+            values=reading.values,
+            detail=reading.detail,
+            error=error,
+        )
+
+    @property
+    def prompt_fingerprint(self) -> str:
+        """Identity of the way of asking: changes with the version or the decoding settings."""
+        return fingerprint([self.name, self.version, self.protocol, dict(self.generation)])
+
+
+@dataclass(frozen=True)
+class TaskData:
+    """A task with its questions loaded.
+
+    Attributes:
+        task: the task.
+        choice: which edition and root of the dataset they came from.
+        samples: sorted by id.
+        vocabulary: closed list of answers, or empty.
+        dataset_fingerprint: identity of the split's ids and labels.
+        available: number of records of the split that are there.
+        missing: number of records of the split that are not (a partial copy).
+    """
+
+    task: FoodTask
+    choice: DatasetChoice
+    samples: tuple[Sample, ...]
+    vocabulary: tuple[str, ...]
+    dataset_fingerprint: str
+    available: int
+    missing: int
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Identity of exactly these questions and references: results compare only if it is equal."""
+        task = self.task
+        manifest = fingerprint(self.manifest())
+        references = fingerprint([dict(sample.reference) for sample in self.samples])
+        return fingerprint([task.prompt_fingerprint, self.dataset_fingerprint, manifest, references])
+
+    def manifest(self) -> list[dict[str, Any]]:
+        """The frozen queries: one plain record per sample, in order of id, without references."""
+        return [
+            {
+                "sample_id": sample.sample_id,
+                "cluster": sample.cluster,
+                "question": sample.question,
+                "slots": dict(sample.slots),
+            }
+            for sample in self.samples
+        ]
+
+
+def spread(records: Sequence[Any], limit: int | None, seed: int) -> Sequence[Any]:
+    """Choose `limit` records evenly over the whole list: a systematic sample with a seeded start.
+
+    The list is sorted by class in most datasets, so a systematic sample is nearly stratified by class.
+    """
+    total = len(records)
+    if limit is None or limit >= total:
+        return records
+    start = random.Random(stable_seed("limit", seed)).random()  # noqa: S311 - sampling, not cryptography
+    return [records[int((index + start) * total / limit)] for index in range(limit)]

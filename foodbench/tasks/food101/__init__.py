@@ -1,0 +1,1 @@
+"""Food-101: name the dish."""

@@ -1,0 +1,1 @@
+"""FoodSeg103: point at ingredients."""

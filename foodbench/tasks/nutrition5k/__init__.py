@@ -1,0 +1,1 @@
+"""Nutrition5k: estimate energy, mass and macronutrients."""
