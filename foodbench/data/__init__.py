@@ -1,0 +1,1 @@
+"""Real dataset layouts to records, the dataset catalog, and the synthetic kitchen."""

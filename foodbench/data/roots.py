@@ -1,0 +1,270 @@
+"""Where the user's datasets are, and which edition of a dataset a command uses.
+
+`FOODBENCH_HOME/datasets.json` maps dataset names to folders. Keys that this version does not know are kept as they
+are, so that a newer and an older foodbench can share the file.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol, cast
+
+from foodbench.core.errors import DataCorrupt, DataMissing, UnknownName, UsageError
+from foodbench.core.files import atomic_write_json
+from foodbench.core.paths import home
+from foodbench.data.catalog import CATALOG, READERS
+from foodbench.data.layout import MARKER, is_synthetic
+
+Edition = Literal["real", "kitchen"]
+EDITIONS: tuple[Edition, ...] = ("real", "kitchen")
+SCHEMA = 1
+KITCHEN_VARIABLE = "FOODBENCH_KITCHEN"
+
+
+class DatasetReader(Protocol):
+    """What all readers have in common; records are of the reader's own type."""
+
+    @property
+    def root(self) -> Path:
+        """The dataset's folder."""
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether the kitchen made it."""
+
+    def ids(self, split: str) -> tuple[str, ...]:
+        """All ids of a split."""
+
+    def missing(self, split: str) -> tuple[str, ...]:
+        """Ids of a split whose files are absent."""
+
+    def records(self, split: str) -> tuple[Any, ...]:
+        """Usable records of a split."""
+
+    def fingerprint(self, split: str) -> str:
+        """Digest of what `records` gives."""
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredRoot:
+    """A folder that the user registered.
+
+    Attributes:
+        name: the dataset.
+        root: absolute path of its folder.
+        allow_partial: whether a copy with missing files is accepted.
+    """
+
+    name: str
+    root: Path
+    allow_partial: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetChoice:
+    """One edition of one dataset, decided. Plain data that crosses process borders.
+
+    Attributes:
+        name: the dataset.
+        edition: `real` (the user's copy) or `kitchen` (rendered); never mixed in one table.
+        root: absolute path of its folder.
+        allow_partial: whether missing files are accepted.
+    """
+
+    name: str
+    edition: Edition
+    root: Path
+    allow_partial: bool
+
+
+def registry_path() -> Path:
+    """The file that holds the registered folders."""
+    return home() / "datasets.json"
+
+
+def _load() -> dict[str, Any]:
+    path = registry_path()
+    try:
+        plain = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {"schema": SCHEMA, "datasets": {}}
+    except OSError as error:
+        raise DataMissing(f"Cannot read {path}: {error.strerror}.", hint="Check the file's permissions.") from error
+    except (ValueError, RecursionError):
+        plain = None
+    datasets = plain.get("datasets") if isinstance(plain, dict) else None
+    if not isinstance(datasets, dict) or not all(
+        isinstance(entry, dict)
+        and isinstance(entry.get("root"), str)
+        and isinstance(entry.get("allow_partial", False), bool)
+        for entry in datasets.values()
+    ):
+        raise DataCorrupt(
+            f"{path} is not a list of dataset folders.",
+            hint="Delete it and register the folders again with `foodbench data add`.",
+        )
+    return cast(dict[str, Any], plain)
+
+
+def roots() -> dict[str, RegisteredRoot]:
+    """All registered folders by dataset name (also those of datasets that this version does not know).
+
+    Raises:
+        DataCorrupt: `datasets.json` is damaged.
+    """
+    return {
+        name: RegisteredRoot(name, Path(entry["root"]), entry.get("allow_partial", False))
+        for name, entry in _load()["datasets"].items()
+    }
+
+
+def require_readable(name: str) -> None:
+    """Refuse a name that is no dataset, or a dataset without reader.
+
+    Raises:
+        UnknownName, UsageError: so.
+    """
+    if name not in CATALOG:
+        raise UnknownName.of("dataset", name, CATALOG.names())
+    if name not in READERS:
+        raise UsageError(
+            f"foodbench cannot read {name} yet: its card is in the catalog, a reader is not.",
+            hint=f"Datasets with a reader: {', '.join(READERS.names())}.",
+        )
+
+
+def add_root(name: str, path: Path, allow_partial: bool = False) -> RegisteredRoot:
+    """Register the user's copy of a dataset, replacing an earlier entry.
+
+    The reader opens it first, so that a wrong or incomplete folder is refused now and not in the middle of a run.
+
+    Args:
+        name: the dataset.
+        path: its folder.
+        allow_partial: accept a copy with missing files.
+
+    Raises:
+        UnknownName, UsageError: no such dataset, no reader for it, or the folder is a synthetic one.
+        DataMissing, DataCorrupt: the folder is not the dataset, is incomplete or damaged.
+        StorageFull: `datasets.json` cannot be written.
+    """
+    require_readable(name)
+    reader = _open(name, path, allow_partial)
+    if reader.synthetic:
+        raise UsageError(
+            f"{reader.root} is a synthetic copy of {name} ({MARKER} is in it).",
+            hint="Only real datasets are registered; `--edition kitchen` uses the synthetic ones without registration.",
+        )
+    if not allow_partial:
+        # Nutrition5k looks for pictures only when a split is asked for.
+        for split in ("train", "test"):
+            reader.records(split)
+    plain = _load()
+    entry = plain["datasets"].get(name, {})
+    plain["datasets"][name] = {**entry, "root": str(reader.root), "allow_partial": allow_partial}
+    atomic_write_json(registry_path(), plain)
+    return RegisteredRoot(name, reader.root, allow_partial)
+
+
+def remove_root(name: str) -> RegisteredRoot:
+    """Forget a registered folder (its files stay).
+
+    Raises:
+        UnknownName: the dataset is not registered.
+        StorageFull: `datasets.json` cannot be written.
+    """
+    known = roots()
+    if name not in known:
+        raise UnknownName.of("registered dataset", name, known)
+    plain = _load()
+    del plain["datasets"][name]
+    atomic_write_json(registry_path(), plain)
+    return known[name]
+
+
+def resolve(name: str, edition: str | None = None, allow_partial: bool = False) -> DatasetChoice:
+    """Decide which folder a command uses for a dataset.
+
+    Args:
+        name: the dataset.
+        edition: `real`, `kitchen`, or None: the registered copy if there is one, otherwise the kitchen.
+        allow_partial: accept missing files also if the folder was registered without that.
+
+    Returns:
+        The choice. The kitchen edition is rendered now if this machine does not have it yet.
+
+    Raises:
+        UnknownName, UsageError: no such dataset or edition, or no reader for it.
+        DataMissing: the real edition is asked for and not registered, or its folder is gone.
+    """
+    require_readable(name)
+    if edition is not None and edition not in EDITIONS:
+        raise UnknownName.of("edition", edition, EDITIONS)
+    registered = None if edition == "kitchen" else roots().get(name)
+    if registered is not None:
+        if not registered.root.is_dir():
+            raise DataMissing(
+                f"The registered {name} folder {registered.root} is gone.",
+                hint=f"Mount or restore it, or register another: foodbench data add {name} PATH",
+            )
+        return DatasetChoice(name, "real", registered.root, allow_partial or registered.allow_partial)
+    if edition == "real":
+        card = CATALOG.get(name)
+        raise DataMissing(
+            f"The real {card.title} is not registered on this machine.",
+            hint=f"{card.how_to_get_text()} (foodbench data add {name} PATH)",
+        )
+    return DatasetChoice(name, "kitchen", kitchen_root(name), False)
+
+
+def kitchen_root(name: str) -> Path:
+    """The folder of a dataset's kitchen edition.
+
+    That is below `FOODBENCH_KITCHEN` if it is set (a folder made with `foodbench data make kitchen --out`), otherwise
+    in foodbench's home, where the default edition is rendered now if it is not there yet.
+
+    Raises:
+        DataMissing: `FOODBENCH_KITCHEN` is set and has no such dataset.
+    """
+    from foodbench.data.kitchen import FOLDERS, ensure
+
+    custom = os.environ.get(KITCHEN_VARIABLE)
+    if not custom:
+        return Path(ensure(home(), name)).absolute()
+    root = Path(custom).expanduser().absolute() / FOLDERS[name]
+    if not is_synthetic(root):
+        raise DataMissing(
+            f"{KITCHEN_VARIABLE} is {custom}, which has no {FOLDERS[name]} made by foodbench.",
+            hint=f"Make it: foodbench data make kitchen --out {custom}; or unset {KITCHEN_VARIABLE}.",
+        )
+    return root
+
+
+def open_dataset(choice: DatasetChoice, **options: Any) -> DatasetReader:
+    """Open the reader of a choice.
+
+    Args:
+        choice: as from `resolve`.
+        options: the reader's own keywords, e.g. `view="any"` of nutrition5k.
+
+    Raises:
+        DataMissing, DataCorrupt: as the reader's constructor; or the folder is not of the chosen edition.
+        UnknownName, UsageError: no reader of that name.
+    """
+    require_readable(choice.name)
+    reader = _open(choice.name, choice.root, choice.allow_partial, **options)
+    expected = choice.edition == "kitchen"
+    if is_synthetic(reader.root) != expected:
+        found = "a synthetic copy" if reader.synthetic else "not a synthetic copy"
+        raise DataCorrupt(
+            f"{reader.root} is {found} of {choice.name}, but the {choice.edition} edition was chosen.",
+            hint="Results of the two editions are never mixed: choose the right folder or edition.",
+        )
+    return reader
+
+
+def _open(name: str, path: Path, allow_partial: bool, **options: Any) -> DatasetReader:
+    return cast(DatasetReader, READERS.get(name)(path, allow_partial=allow_partial, **options))
