@@ -6,8 +6,10 @@ are, so that a newer and an older foodbench can share the file.
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol, cast
@@ -56,11 +58,13 @@ class RegisteredRoot:
         name: the dataset.
         root: absolute path of its folder.
         allow_partial: whether a copy with missing files is accepted.
+        options: the reader's own keywords, e.g. `view` of nutrition5k.
     """
 
     name: str
     root: Path
     allow_partial: bool
+    options: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +76,14 @@ class DatasetChoice:
         edition: `real` (the user's copy) or `kitchen` (rendered); never mixed in one table.
         root: absolute path of its folder.
         allow_partial: whether missing files are accepted.
+        options: the reader's own keywords, e.g. `view` of nutrition5k.
     """
 
     name: str
     edition: Edition
     root: Path
     allow_partial: bool
+    options: tuple[tuple[str, str], ...] = ()
 
 
 def registry_path() -> Path:
@@ -116,7 +122,9 @@ def roots() -> dict[str, RegisteredRoot]:
         DataCorrupt: `datasets.json` is damaged.
     """
     return {
-        name: RegisteredRoot(name, Path(entry["root"]), entry.get("allow_partial", False))
+        name: RegisteredRoot(
+            name, Path(entry["root"]), entry.get("allow_partial", False), _options(entry.get("options", {}))
+        )
         for name, entry in _load()["datasets"].items()
     }
 
@@ -136,7 +144,13 @@ def require_readable(name: str) -> None:
         )
 
 
-def add_root(name: str, path: Path, allow_partial: bool = False) -> RegisteredRoot:
+def _options(plain: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted((str(name), str(value)) for name, value in plain.items()))
+
+
+def add_root(
+    name: str, path: Path, allow_partial: bool = False, options: Mapping[str, str] | None = None
+) -> RegisteredRoot:
     """Register the user's copy of a dataset, replacing an earlier entry.
 
     The reader opens it first, so that a wrong or incomplete folder is refused now and not in the middle of a run.
@@ -145,6 +159,7 @@ def add_root(name: str, path: Path, allow_partial: bool = False) -> RegisteredRo
         name: the dataset.
         path: its folder.
         allow_partial: accept a copy with missing files.
+        options: the reader's own keywords; kept with the folder.
 
     Raises:
         UnknownName, UsageError: no such dataset, no reader for it, or the folder is a synthetic one.
@@ -152,7 +167,8 @@ def add_root(name: str, path: Path, allow_partial: bool = False) -> RegisteredRo
         StorageFull: `datasets.json` cannot be written.
     """
     require_readable(name)
-    reader = _open(name, path, allow_partial)
+    chosen = _options(options or {})
+    reader = _open(name, path, allow_partial, **dict(chosen))
     if reader.synthetic:
         raise UsageError(
             f"{reader.root} is a synthetic copy of {name} ({MARKER} is in it).",
@@ -164,9 +180,14 @@ def add_root(name: str, path: Path, allow_partial: bool = False) -> RegisteredRo
             reader.records(split)
     plain = _load()
     entry = plain["datasets"].get(name, {})
-    plain["datasets"][name] = {**entry, "root": str(reader.root), "allow_partial": allow_partial}
+    plain["datasets"][name] = {
+        **entry,
+        "root": str(reader.root),
+        "allow_partial": allow_partial,
+        "options": dict(chosen),
+    }
     atomic_write_json(registry_path(), plain)
-    return RegisteredRoot(name, reader.root, allow_partial)
+    return RegisteredRoot(name, reader.root, allow_partial, chosen)
 
 
 def remove_root(name: str) -> RegisteredRoot:
@@ -178,7 +199,9 @@ def remove_root(name: str) -> RegisteredRoot:
     """
     known = roots()
     if name not in known:
-        raise UnknownName.of("registered dataset", name, known)
+        raise UsageError(
+            f"No real copy of {name} is registered.", hint=f"Registered: {', '.join(sorted(known)) or 'none'}."
+        )
     plain = _load()
     del plain["datasets"][name]
     atomic_write_json(registry_path(), plain)
@@ -210,7 +233,8 @@ def resolve(name: str, edition: str | None = None, allow_partial: bool = False) 
                 f"The registered {name} folder {registered.root} is gone.",
                 hint=f"Mount or restore it, or register another: foodbench data add {name} PATH",
             )
-        return DatasetChoice(name, "real", registered.root, allow_partial or registered.allow_partial)
+        partial = allow_partial or registered.allow_partial
+        return DatasetChoice(name, "real", registered.root, partial, registered.options)
     if edition == "real":
         card = CATALOG.get(name)
         raise DataMissing(
@@ -248,14 +272,14 @@ def open_dataset(choice: DatasetChoice, **options: Any) -> DatasetReader:
 
     Args:
         choice: as from `resolve`.
-        options: the reader's own keywords, e.g. `view="any"` of nutrition5k.
+        options: the reader's own keywords; they come before those that the folder was registered with.
 
     Raises:
         DataMissing, DataCorrupt: as the reader's constructor; or the folder is not of the chosen edition.
         UnknownName, UsageError: no reader of that name.
     """
     require_readable(choice.name)
-    reader = _open(choice.name, choice.root, choice.allow_partial, **options)
+    reader = _open(choice.name, choice.root, choice.allow_partial, **{**dict(choice.options), **options})
     expected = choice.edition == "kitchen"
     if is_synthetic(reader.root) != expected:
         found = "a synthetic copy" if reader.synthetic else "not a synthetic copy"
@@ -267,4 +291,10 @@ def open_dataset(choice: DatasetChoice, **options: Any) -> DatasetReader:
 
 
 def _open(name: str, path: Path, allow_partial: bool, **options: Any) -> DatasetReader:
-    return cast(DatasetReader, READERS.get(name)(path, allow_partial=allow_partial, **options))
+    reader = READERS.get(name)
+    known = set(inspect.signature(reader).parameters) - {"root", "allow_partial"}
+    for option in options:
+        if option not in known:
+            offered = f"It has: {', '.join(sorted(known))}." if known else "It has none."
+            raise UsageError(f"The reader of {name} has no option '{option}'.", hint=offered)
+    return cast(DatasetReader, reader(path, allow_partial=allow_partial, **options))

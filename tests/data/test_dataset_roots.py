@@ -104,7 +104,7 @@ def test_keys_of_a_newer_version_survive(food101_root: Path) -> None:
     assert kept == {
         "schema": 7,
         "datasets": {
-            "food101": {"root": str(food101_root), "allow_partial": False, "mirror": "x"},
+            "food101": {"root": str(food101_root), "allow_partial": False, "options": {}, "mirror": "x"},
             "food2030": {"root": "/x", "kind": "holographic"},
         },
         "colour": ["green"],

@@ -1,0 +1,286 @@
+"""Cooking whole datasets: `make` writes them anywhere, `ensure` keeps the default ones in the user's cache.
+
+A dataset is written into a temporary folder beside its place and renamed at the end, so that a folder of the final name
+is always complete. Its marker file says what it was made from and holds digests; a manifest lists every file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import multiprocessing
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+from typing import IO, Any
+
+from foodbench.core.errors import StorageFull, UnknownName, UsageError
+from foodbench.core.files import atomic_write_json
+from foodbench.data.kitchen.layout_food101 import FOOD101
+from foodbench.data.kitchen.layout_foodseg103 import FOODSEG103
+from foodbench.data.kitchen.layout_nutrition5k import NUTRITION5K
+from foodbench.data.kitchen.tree import GENERATOR, VERSION, Job, KitchenSettings, Layout, TreeWriter
+from foodbench.data.layout import MANIFEST, MARKER
+
+Progress = Callable[[int, int], None]
+
+LAYOUTS: dict[str, Layout] = {layout.dataset: layout for layout in (FOOD101, NUTRITION5K, FOODSEG103)}
+DATASETS: tuple[str, ...] = tuple(LAYOUTS)
+FOLDERS: dict[str, str] = {name: layout.folder for name, layout in LAYOUTS.items()}
+"""Name of each dataset's folder inside a kitchen."""
+DEFAULT_SETTINGS = KitchenSettings()
+
+_SCHEMA = 1
+_CHUNK = 8
+# Starting a worker costs as much as cooking some fifty plates.
+_MIN_JOBS_PER_WORKER = 60
+_LISTED_FOLDERS = ("images/", "imagery/", "Images/")
+
+
+def _cook(task: tuple[str, str, Job]) -> tuple[Any, dict[str, str]]:
+    """Cook one plate in a worker: (facts for the tables, digests of the files)."""
+    dataset, root, job = task
+    tree = TreeWriter(Path(root))
+    facts = LAYOUTS[dataset].cook(job, tree)
+    return facts, tree.digests
+
+
+def _cook_all(tasks: Sequence[tuple[str, str, Job]], workers: int) -> Iterator[tuple[Any, dict[str, str]]]:
+    """Cook in order, in that many processes."""
+    if workers <= 1:
+        yield from map(_cook, tasks)
+        return
+    # Spawned, not forked: a caller with threads (a progress bar, torch) could leave a forked child with a held lock.
+    pool = ProcessPoolExecutor(
+        workers,
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=signal.signal,
+        # Ctrl-C goes to the whole group; the parent alone decides what it means.
+        initargs=(signal.SIGINT, signal.SIG_IGN),
+    )
+    done = 0
+    try:
+        for result in pool.map(_cook, tasks, chunksize=_CHUNK):
+            yield result
+            done += 1
+    except BrokenProcessPool:
+        # No worker could start (a script without a main guard, too little memory): the rest is cooked here.
+        yield from map(_cook, tasks[done:])
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+@contextlib.contextmanager
+def _storage(path: Path) -> Iterator[None]:
+    """Turn the operating system's refusals to change folders into `StorageFull`."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageFull(
+            f"Cannot write the kitchen to {path}: {error.strerror or error}.",
+            hint="Free some space or check the folder's permissions (FOODBENCH_HOME names another), then try again.",
+        ) from error
+
+
+def _write_marker(layout: Layout, settings: KitchenSettings, counts: dict[str, int], tree: TreeWriter) -> None:
+    lines = sorted(f"{digest}  {relative}" for relative, digest in tree.digests.items())
+    manifest = "".join(f"{line}\n" for line in lines)
+    metadata = {
+        relative: digest
+        for relative, digest in sorted(tree.digests.items())
+        if not relative.startswith(_LISTED_FOLDERS)
+    }
+    marker = {
+        "schema": _SCHEMA,
+        "generator": GENERATOR,
+        "version": VERSION,
+        "dataset": layout.dataset,
+        "seed": settings.seed,
+        "size": settings.size,
+        "counts": {**counts, "files": len(lines)},
+        "stubs": sorted(relative for relative in tree.digests if relative.endswith(".h264")),
+        "metadata_sha256": metadata,
+        "files_sha256": hashlib.sha256(manifest.encode()).hexdigest(),
+    }
+    TreeWriter(tree.root).put(MANIFEST, manifest)
+    atomic_write_json(tree.root / MARKER, marker)
+
+
+def _fill(layout: Layout, settings: KitchenSettings, root: Path, workers: int, report: Callable[[], None]) -> None:
+    """Write one whole dataset into an empty folder."""
+    jobs = layout.jobs(settings)
+    tree = TreeWriter(root)
+    cooked: list[tuple[Job, Any]] = []
+    tasks = [(layout.dataset, str(root), job) for job in jobs]
+    for job, (facts, digests) in zip(jobs, _cook_all(tasks, workers), strict=True):
+        cooked.append((job, facts))
+        tree.digests.update(digests)
+        report()
+    counts = layout.finish(settings, cooked, tree)
+    _write_marker(layout, settings, counts, tree)
+
+
+def _replace(finished: Path, target: Path) -> None:
+    """Put a finished folder into its place; an older synthetic one makes room."""
+    if target.exists():
+        retired = Path(tempfile.mkdtemp(prefix=".old-", dir=target.parent))
+        target.rename(retired / target.name)
+        finished.rename(target)
+        shutil.rmtree(retired, ignore_errors=True)
+    else:
+        finished.rename(target)
+
+
+def _refuse_foreign(target: Path) -> None:
+    if target.exists() and not (target / MARKER).is_file() and any(target.iterdir()):
+        raise UsageError(
+            f"{target} is there already and was not made by the kitchen; it is left alone.",
+            hint="Choose another folder.",
+        )
+
+
+def make(
+    out: Path,
+    *,
+    seed: int = DEFAULT_SETTINGS.seed,
+    size: int = DEFAULT_SETTINGS.size,
+    train: int = DEFAULT_SETTINGS.train,
+    test: int = DEFAULT_SETTINGS.test,
+    datasets: Sequence[str] = DATASETS,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> dict[str, Path]:
+    """Cook datasets in their official layouts. The same arguments give the same bytes.
+
+    Args:
+        out: folder that gets `food-101`, `nutrition5k_dataset` and `FoodSeg103`; earlier synthetic ones are replaced.
+        seed: another seed is another kitchen.
+        size: shorter side of the photos in pixels (nutrition5k is always 640 x 480).
+        train: training pictures per dataset.
+        test: test pictures per dataset.
+        datasets: which ones.
+        workers: processes; None for two, or fewer on a smaller machine or for little work.
+        progress: called as (plates done, plates in all).
+
+    Returns:
+        Root folder by dataset.
+
+    Raises:
+        UnknownName: no such dataset.
+        UsageError: bad numbers, or a folder of that name is there that the kitchen did not make.
+        StorageFull: disk full or not writable; nothing half-made stays.
+    """
+    settings = KitchenSettings(seed, size, train, test)
+    for dataset in datasets:
+        if dataset not in LAYOUTS:
+            raise UnknownName.of("kitchen dataset", dataset, LAYOUTS)
+    total = sum(len(LAYOUTS[dataset].jobs(settings)) for dataset in datasets)
+    done = 0
+
+    def report() -> None:
+        nonlocal done
+        done += 1
+        if progress is not None:
+            progress(done, total)
+
+    roots: dict[str, Path] = {}
+    for dataset in datasets:
+        layout = LAYOUTS[dataset]
+        count = len(layout.jobs(settings))
+        hands = workers or max(1, min(2, os.cpu_count() or 1, count // _MIN_JOBS_PER_WORKER))
+        roots[dataset] = _make_one(layout, settings, out, hands, report)
+    return roots
+
+
+def _make_one(layout: Layout, settings: KitchenSettings, out: Path, workers: int, report: Callable[[], None]) -> Path:
+    target = out / layout.folder
+    with _storage(target):
+        out.mkdir(parents=True, exist_ok=True)
+        _refuse_foreign(target)
+        temporary = Path(tempfile.mkdtemp(prefix=f".new-{layout.folder}-", dir=out))
+    try:
+        # mkdtemp makes private folders; the final one shall be like any other.
+        unfinished = temporary / layout.folder
+        with _storage(target):
+            unfinished.mkdir()
+        _fill(layout, settings, unfinished, workers, report)
+        with _storage(target):
+            _replace(unfinished, target)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return target
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[bool]:
+    """Hold an exclusive lock on a file while others wait; False where the system has no such locks.
+
+    The lock goes when its process dies, however it dies.
+    """
+    with _storage(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        stream: IO[bytes] = path.open("ab")
+    with stream:
+        try:
+            import fcntl
+
+            fcntl.flock(stream, fcntl.LOCK_EX)
+        except (ImportError, OSError):
+            yield False
+            return
+        yield True
+
+
+def edition_folder(home: Path, settings: KitchenSettings = DEFAULT_SETTINGS) -> Path:
+    """Where an edition is kept below the home folder; its name says all that it depends on."""
+    name = f"v{VERSION}-seed{settings.seed}-{settings.size}px-{settings.train}+{settings.test}"
+    return home / "kitchen" / name
+
+
+def ensure(
+    home: Path,
+    dataset: str,
+    *,
+    settings: KitchenSettings = DEFAULT_SETTINGS,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> Path:
+    """The root of a dataset's kitchen edition, cooked now if this home does not have it yet.
+
+    Several processes may call it at once: one cooks, the others wait for it.
+
+    Args:
+        home: the user's folder, see `foodbench.core.paths.home`.
+        dataset: `food101`, `nutrition5k` or `foodseg103`.
+        settings: which edition.
+        workers: as for `make`.
+        progress: as for `make`; not called if nothing needs to be cooked.
+
+    Raises:
+        UnknownName: no such dataset.
+        StorageFull: disk full or not writable.
+    """
+    if dataset not in LAYOUTS:
+        raise UnknownName.of("kitchen dataset", dataset, LAYOUTS)
+    folder = edition_folder(Path(home), settings)
+    layout = LAYOUTS[dataset]
+    root = folder / layout.folder
+    if (root / MARKER).is_file():
+        return root
+    with _locked(folder / f".{dataset}.lock") as locked:
+        if (root / MARKER).is_file():
+            return root
+        if locked:
+            # Whoever made these is gone, or it would hold the lock.
+            for leftover in folder.glob(f".new-{layout.folder}-*"):
+                shutil.rmtree(leftover, ignore_errors=True)
+        make(
+            folder, seed=settings.seed, size=settings.size, train=settings.train, test=settings.test,
+            datasets=(dataset,), workers=workers, progress=progress,
+        )  # fmt: skip
+    return root
