@@ -7,6 +7,7 @@ exits with its class's code; anything else is a bug: exit 70 and where the repor
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import sys
 import traceback
@@ -15,6 +16,7 @@ from typing import Any, NoReturn
 import click
 
 from foodbench.core.errors import ExitCode, FoodbenchError, UnknownName
+from foodbench.core.printable import printable
 
 VERBS: dict[str, str] = {
     "run": "Measure a model on tasks; the same command continues an interrupted run.",
@@ -71,6 +73,9 @@ def foodbench() -> None:
 
 def main() -> NoReturn:
     """Run the command line and exit."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that is not UTF-8 shows "?" instead of failing
     sys.exit(run_command(sys.argv[1:]))
 
 
@@ -106,9 +111,9 @@ def run_command(arguments: list[str]) -> int:
 
 def print_error(error: FoodbenchError) -> None:
     """Print a deliberate error as its two lines."""
-    click.echo(f"error: {error.message}", err=True)
+    click.echo(f"error: {printable(error.message)}", err=True)
     if error.hint:
-        click.echo(f"hint: {error.hint}", err=True)
+        click.echo(f"hint: {printable(error.hint)}", err=True)
 
 
 def _report_bug(error: Exception, arguments: list[str]) -> int:

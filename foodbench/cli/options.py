@@ -83,6 +83,9 @@ def key_values(context: click.Context, parameter: click.Parameter, texts: tuple[
         for part in filter(None, (piece.strip() for piece in text.split(","))):
             key, separator, value = part.partition("=")
             if not separator or not key.strip():
-                raise UsageError(f"--model-args: '{part}' is not key=value.", hint="Write e.g. --model-args seed=1")
+                raise UsageError(
+                    f"{parameter.opts[0]}: '{part}' is not key=value.",
+                    hint=f"Write e.g. {parameter.opts[0]} name=value",
+                )
             found[key.strip()] = value.strip()
     return found

@@ -54,7 +54,8 @@ def _remarks(results: Sequence[TaskResult]) -> Iterable[str]:
             yield f"{name}: {result.n} of {result.dataset.available} samples (--limit): compares with no full result."
         if result.dataset.missing:
             total = result.dataset.available + result.dataset.missing
-            yield f"{name}: partial copy, {result.dataset.missing} of {total} records have no file: compares with no full result."
+            absent = f"{result.dataset.missing} of {total} records have no file"
+            yield f"{name}: partial copy ({absent}): compares with no full result."
         if result.errors:
             yield f"{name}: {result.errors} malformed answers, scored as wrong (see 'error' in samples.jsonl)."
         reasons = {

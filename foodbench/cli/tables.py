@@ -7,15 +7,18 @@ from collections.abc import Sequence
 
 import click
 
+from foodbench.core.printable import printable
+
 
 def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> None:
     """Print rows under headers.
 
     Args:
         headers: column titles.
-        rows: cells as text; may come from a model, so no markup is interpreted.
+        rows: cells as text; may come from a model or a file name, so nothing in them is interpreted.
         right: indices of columns to align right.
     """
+    rows = [[printable(cell) for cell in row] for row in rows]
     if sys.stdout.isatty():
         from rich.console import Console
         from rich.table import Table

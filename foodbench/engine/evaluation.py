@@ -13,11 +13,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from foodbench.core.errors import RunIncomplete
+from foodbench.core.registry import import_object
 from foodbench.core.types import Score
 from foodbench.engine.processes import looks_single
 from foodbench.stats.summary import point_values
 from foodbench.tasks.base import TaskData
-from foodbench.tasks.hooks import TaskHooks, ratio_of_sums
+from foodbench.tasks.hooks import TaskHooks
 from foodbench.tasks.lmms_config import HOOKS, lmms_config
 
 REASONING_TAGS = '[["<think>", "</think>"], ["<analysis>", "</analysis>"]]'
@@ -28,9 +29,24 @@ def quiet_libraries() -> None:
     """Keep lmms-eval's and its libraries' logs and bars out of ours. Call before importing lmms-eval."""
     os.environ.setdefault("TQDM_DISABLE", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
     from loguru import logger
 
     logger.disable("lmms_eval")
+
+
+def _silence_bars() -> None:
+    """Replace lmms-eval's own progress bars, which it shows whatever TQDM_DISABLE says; ours stand for them."""
+    import lmms_eval.api.task
+    import lmms_eval.evaluator
+    from tqdm import tqdm
+
+    class Silent(tqdm):
+        def __init__(self, *arguments: Any, **settings: Any) -> None:
+            super().__init__(*arguments, **{**settings, "disable": True})
+
+    lmms_eval.evaluator.tqdm = Silent
+    lmms_eval.api.task.tqdm = Silent
 
 
 def build_task(data: TaskData, *, chat: bool) -> tuple[Any, TaskHooks]:
@@ -50,7 +66,7 @@ def build_task(data: TaskData, *, chat: bool) -> tuple[Any, TaskHooks]:
     config = lmms_config(data.task)
     config.update({name: getattr(hooks, name) for name in HOOKS})
     for metric in config["metric_list"]:
-        metric["aggregation"] = ratio_of_sums
+        metric["aggregation"] = import_object(metric["aggregation"].replace("hooks.", "hooks:"))
     kind = ConfigurableMessagesTask if chat else ConfigurableTask
     return kind(config=config), hooks
 
@@ -68,6 +84,7 @@ def evaluate(task_object: Any, hooks: TaskHooks, model: Any, *, seed: int) -> di
     from lmms_eval.evaluator import simple_evaluate
     from lmms_eval.tasks import TaskManager
 
+    _silence_bars()
     with looks_single():
         results = simple_evaluate(
             model=model,

@@ -3,7 +3,8 @@
 Generation goes in chunks. A finished chunk is appended to the journal in one write, so that `kill -9` at any moment
 loses at most the chunk in flight. Chunks are cut from the whole ordered list of requests, by position, and a chunk that
 is not wholly answered is asked again as a whole: every batch a model ever sees is then the same, whatever was
-interrupted and however many processes share the work, and so are its answers to the last bit.
+interrupted and however many processes share the work, and so are its answers to the last bit. (A model whose answers do
+not depend on the batch says so, and is asked only for what is missing: its answers may cost money.)
 
 With several processes (torchrun) chunk i belongs to process i modulo their number; afterwards all have all answers.
 """
@@ -18,6 +19,7 @@ from typing import Any, Protocol
 from lmms_eval.api.instance import GenerationResult, Instance, TokenCounts, unwrap_generation_output
 from lmms_eval.api.model import lmms
 
+from foodbench.adapters.base import received
 from foodbench.core.errors import AdapterFailed, FoodbenchError
 from foodbench.core.files import AppendLog
 from foodbench.engine.processes import Processes
@@ -42,8 +44,8 @@ class Asked:
     """What one invocation asked of the model.
 
     Attributes:
-        samples: how many samples were asked (not found in a journal).
-        seconds: time inside the model's generate calls.
+        samples: how many samples were asked by all processes (not found in a journal).
+        seconds: time inside the generate calls of this process.
     """
 
     samples: int = 0
@@ -57,9 +59,10 @@ class JournaledModel(lmms):
     Attributes:
         make_model: builds the real model; called only if there is something to ask.
         folder: where the journal is.
-        keys: key of each sample, by position of its document.
+        keys: key of each sample by sample id, in the order of the documents.
         stored: answers that are there already, by key.
         chunk_size: requests per generate call and per journal write.
+        single: answers do not depend on the batch they are asked in.
         processes: the processes that share the work.
         progress: told how far it is.
         asked: filled in while running.
@@ -67,9 +70,10 @@ class JournaledModel(lmms):
 
     make_model: Callable[[], lmms]
     folder: TaskFolder
-    keys: Sequence[str]
+    keys: Mapping[str, str]
     stored: dict[str, StoredAnswer]
     chunk_size: int
+    single: bool
     processes: Processes
     progress: Progress
     asked: Asked = field(default_factory=Asked)
@@ -87,24 +91,27 @@ class JournaledModel(lmms):
             AdapterFailed: the model raised, or returned too few answers, on this process or another.
             FoodbenchError: as the model raised it.
         """
-        keys = [self.keys[int(request.doc_id)] for request in requests]
-        chunks = [
-            range(start, min(start + self.chunk_size, len(keys))) for start in range(0, len(keys), self.chunk_size)
-        ]
-        open_chunks = [chunk for chunk in chunks if any(keys[index] not in self.stored for index in chunk)]
-        todo = sum(len(chunk) for chunk in open_chunks)
-        self.progress.begin(self.folder.path.name, len(keys), len(keys) - todo)
+        sample_ids = list(self.keys)
+        asked = {sample_ids[int(request.doc_id)]: request for request in requests}
+        ordered = list(asked)
+        chunks = [ordered[start : start + self.chunk_size] for start in range(0, len(ordered), self.chunk_size)]
+        incomplete = [chunk for chunk in chunks if any(self._is_open(sample_id) for sample_id in chunk)]
+        todo = sum(len(chunk) for chunk in incomplete)
+        self.progress.begin(self.folder.path.name, len(ordered), len(ordered) - todo)
         try:
-            fresh = self.processes.share(lambda: self._ask_own(requests, keys, open_chunks))
+            fresh = self.processes.share(lambda: self._ask_own(asked, incomplete))
         finally:
             self.progress.end()
+        self.asked.samples = len(fresh)
         self.stored.update(fresh)
-        return [_as_result(self.stored[key]) for key in keys]
+        return [_as_result(self.stored[self.keys[sample_id]]) for sample_id in ordered]
 
-    def _ask_own(
-        self, requests: Sequence[Instance], keys: Sequence[str], open_chunks: Sequence[range]
-    ) -> dict[str, StoredAnswer]:
-        own = open_chunks[self.processes.rank :: self.processes.count]
+    def _is_open(self, sample_id: str) -> bool:
+        return self.keys[sample_id] not in self.stored
+
+    def _ask_own(self, asked: Mapping[str, Instance], incomplete: Sequence[Sequence[str]]) -> dict[str, StoredAnswer]:
+        """This process's share of the incomplete chunks, each journaled as soon as it is answered."""
+        own = incomplete[self.processes.rank :: self.processes.count]
         fresh: dict[str, StoredAnswer] = {}
         if not own:
             return fresh
@@ -112,20 +119,29 @@ class JournaledModel(lmms):
         model.task_dict = self.task_dict
         with AppendLog(self.folder.journal_path(self.processes.rank)) as journal:
             for chunk in own:
-                batch = [requests[index] for index in chunk]
-                began = time.perf_counter()
-                outputs = _generate(model, batch)
-                seconds = time.perf_counter() - began
-                self.asked.seconds += seconds
-                self.asked.samples += len(batch)
-                answers = {
-                    keys[index]: _as_stored(output, seconds / len(batch))
-                    for index, output in zip(chunk, outputs, strict=True)
-                }
-                journal.append(*({"key": key, **_journal_fields(answer)} for key, answer in answers.items()))
-                fresh.update(answers)
-                self.progress.advance(len(batch) * self.processes.count)
+                wanted = [sample_id for sample_id in chunk if not self.single or self._is_open(sample_id)]
+                fresh.update(self._ask_chunk(model, {name: asked[name] for name in wanted}, journal))
+                self.progress.advance(len(chunk) * self.processes.count)
         return fresh
+
+    def _ask_chunk(self, model: lmms, batch: Mapping[str, Instance], journal: AppendLog) -> dict[str, StoredAnswer]:
+        began = time.perf_counter()
+        try:
+            outputs = _generate(model, list(batch.values()))
+        except FoodbenchError as error:
+            # What the broken batch has earned already is kept.
+            rescued = {self.keys[name]: StoredAnswer(answer.to_text()) for name, answer in received(error).items()}
+            journal.append(*_journal_records(rescued))
+            raise
+        finally:
+            seconds = time.perf_counter() - began
+            self.asked.seconds += seconds
+        answers = {
+            self.keys[name]: _as_stored(output, seconds / len(batch))
+            for name, output in zip(batch, outputs, strict=True)
+        }
+        journal.append(*_journal_records(answers))
+        return answers
 
     def loglikelihood(self, requests: Sequence[Instance]) -> Any:
         """Passed on; likelihoods are not journaled (no food task asks for them)."""
@@ -164,11 +180,12 @@ def _as_stored(output: Any, seconds: float) -> StoredAnswer:
     return StoredAnswer(answer=text if isinstance(text, str) else str(text), seconds=seconds, tokens=tokens or None)
 
 
-def _journal_fields(answer: StoredAnswer) -> Mapping[str, Any]:
-    fields: dict[str, Any] = {"answer": answer.answer, "seconds": answer.seconds}
-    if answer.tokens:
-        fields["tokens"] = dict(answer.tokens)
-    return fields
+def _journal_records(answers: Mapping[str, StoredAnswer]) -> list[dict[str, Any]]:
+    return [
+        {"key": key, "answer": answer.answer, "seconds": answer.seconds}
+        | ({"tokens": dict(answer.tokens)} if answer.tokens else {})
+        for key, answer in answers.items()
+    ]
 
 
 def _as_result(answer: StoredAnswer) -> GenerationResult:

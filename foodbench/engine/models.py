@@ -51,6 +51,11 @@ class RunModel:
             return self._batch_size
         return 16 if self._adapter is None else base.batch_size_of(self._adapter, 16)
 
+    @property
+    def answers_singly(self) -> bool:
+        """Whether the adapter says that an answer never depends on what else is in its batch (`answers_singly`)."""
+        return bool(getattr(self._adapter, "answers_singly", False))
+
     def prepare(self, data: TaskData) -> None:
         """Let the adapter prepare for a task.
 

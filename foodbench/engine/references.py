@@ -42,7 +42,7 @@ def measure_references(data: TaskData) -> list[Reference]:
     A baseline that cannot be fitted (say, because the train split is not on disk) has a reason instead of values.
     """
     roles: list[tuple[Literal["floor", "ceiling"], str]] = [("floor", name) for name in data.task.floors]
-    return [_measure(data, role, name) for role, name in [*roles, ("ceiling", ORACLE)]]  # type: ignore[arg-type]
+    return [_measure(data, role, name) for role, name in [*roles, ("ceiling", ORACLE)]]
 
 
 def _measure(data: TaskData, role: Literal["floor", "ceiling"], name: str) -> Reference:

@@ -131,7 +131,7 @@ def run_id(options: RunOptions, identity: str) -> str:
 
     Not of the tasks (tasks run one after the other gather in one run), nor of throughput settings.
     """
-    plain = [identity, dict(options.model_args), options.edition, options.allow_partial, options.limit, options.seed]
+    plain = [identity, options.edition, options.allow_partial, options.limit, options.seed]
     readable = "".join(char if char.isalnum() else "-" for char in options.model).strip("-")[:40]
     return f"{readable}-{fingerprint(plain).removeprefix('sha256:')[:8]}"
 
@@ -247,9 +247,10 @@ class _Run:
         journal = JournaledModel(
             make_model=self.model.as_lmms,
             folder=folder,
-            keys=[keys[sample.sample_id] for sample in data.samples],
+            keys=keys,
             stored=folder.stored_answers(),
             chunk_size=self.model.chunk_size,
+            single=self.model.answers_singly,
             processes=self.processes,
             progress=self.reporter,
         )
@@ -288,7 +289,6 @@ class _Run:
                 sample.question,
                 dict(data.task.generation),
                 self.model.identity,
-                dict(self.options.model_args),
             ]
         )
 

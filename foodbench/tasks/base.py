@@ -49,6 +49,7 @@ class FoodTask:
         train_split: the split that baselines may be fitted on.
         protocol: how the question is put and scored.
         summary: one line for people.
+        questions: the wordings, with `{slot}` for what changes from sample to sample.
         answer_kind: what an answer consists of.
         metrics: what is reported; the first is the primary one.
         generation: settings for the model's decoding.
@@ -66,6 +67,7 @@ class FoodTask:
     train_split: str
     protocol: str
     summary: str
+    questions: tuple[str, ...]
     answer_kind: AnswerKind
     metrics: tuple[Metric, ...]
     generation: Mapping[str, Any]

@@ -9,6 +9,7 @@ of running: `lmms-eval --tasks foodbench_food101_dish` lets `process_docs` load 
 from __future__ import annotations
 
 import json
+import math
 import os
 import threading
 from collections.abc import Mapping
@@ -79,6 +80,10 @@ class TaskHooks:
         self._data = data
         self._lock = threading.Lock()  # lmms-eval scores documents in several threads
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> TaskHooks:
+        """Itself: lmms-eval deep-copies its configuration, functions included, but the scores are kept here."""
+        return self
+
     @property
     def data(self) -> TaskData:
         """The loaded samples; loaded now, by the environment's choice, if nobody did before."""
@@ -129,6 +134,10 @@ def ratio_of_sums(pairs: list[list[float]]) -> float:
     Every metric of foodbench has this form, so lmms-eval's table and foodbench's result agree by construction. 0 where
     the denominators sum to 0 (lmms-eval has no null).
     """
-    numerator = sum(pair[0] for pair in pairs)
-    denominator = sum(pair[1] for pair in pairs)
-    return numerator / denominator if denominator else 0.0
+    denominator = math.fsum(pair[1] for pair in pairs)
+    return math.fsum(pair[0] for pair in pairs) / denominator if denominator else 0.0
+
+
+def ratio_of_sums_or_one(pairs: list[list[float]]) -> float:
+    """`ratio_of_sums`, but 1 where the denominators sum to 0: an IoU of nothing with nothing."""
+    return ratio_of_sums(pairs) if any(pair[1] for pair in pairs) else 1.0

@@ -16,11 +16,15 @@ if TYPE_CHECKING:
 
 PLACEHOLDER = Path(__file__).parent / "placeholder.jsonl"
 HOOKS = ("process_docs", "doc_to_visual", "doc_to_text", "doc_to_target", "process_results")
-AGGREGATION = "foodbench.tasks.hooks.ratio_of_sums"
+AGGREGATIONS = {None: "foodbench.tasks.hooks.ratio_of_sums", 1.0: "foodbench.tasks.hooks.ratio_of_sums_or_one"}
+"""How lmms-eval aggregates a metric, by what the metric is where its denominators sum to zero."""
 
 
 def lmms_config(task: FoodTask) -> dict[str, Any]:
-    """The task's configuration without its functions: plain data, in the order in which the YAML states it."""
+    """The task's configuration as plain data, in the order in which the YAML states it.
+
+    Without the task's own hooks; aggregations are dotted names.
+    """
     return {
         "task": task.yaml_name,
         "tag": "foodbench",
@@ -29,7 +33,14 @@ def lmms_config(task: FoodTask) -> dict[str, Any]:
         "test_split": "test",
         "output_type": "generate_until",
         "generation_kwargs": dict(task.generation),
-        "metric_list": [{"metric": metric.id, "higher_is_better": metric.higher_is_better} for metric in task.metrics],
+        "metric_list": [
+            {
+                "metric": metric.id,
+                "aggregation": AGGREGATIONS[metric.when_zero],
+                "higher_is_better": metric.higher_is_better,
+            }
+            for metric in task.metrics
+        ],
         "metadata": {"version": float(task.version), "protocol": task.protocol},
     }
 
@@ -57,7 +68,7 @@ def yaml_text(task: FoodTask) -> str:
     for metric in config["metric_list"]:
         lines += [
             f"  - metric: {metric['metric']}",
-            f"    aggregation: !function {AGGREGATION}",
+            f"    aggregation: !function {metric['aggregation']}",
             f"    higher_is_better: {_scalar(metric['higher_is_better'])}",
         ]
     lines += ["metadata:", *(f"  {name}: {_scalar(value)}" for name, value in config["metadata"].items())]

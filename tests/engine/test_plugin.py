@@ -58,7 +58,7 @@ def test_yaml_states_the_configuration_of_the_engine() -> None:
         assert (task.yaml_path.parent / placeholder).resolve() == PLACEHOLDER
         expected["dataset_kwargs"]["data_files"].pop("test")
         for metric in stated["metric_list"]:
-            assert callable(import_object(":".join(metric.pop("aggregation").rsplit(".", 1))))
+            assert callable(import_object(":".join(metric["aggregation"].rsplit(".", 1))))
         for hook in HOOKS:
             assert callable(import_object(":".join(stated.pop(hook).rsplit(".", 1))))
         assert stated == expected

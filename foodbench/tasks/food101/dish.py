@@ -50,6 +50,7 @@ TASK = FoodTask(
     train_split="train",
     protocol="strict",
     summary="Name the dish (one of the dataset's classes) from a photo.",
+    questions=(prompts.DISH,),
     answer_kind="label",
     metrics=(classification.TOP1_ACCURACY,),
     generation={"max_new_tokens": 32, "do_sample": False},

@@ -25,7 +25,7 @@ from foodbench.metrics.aggregate import Metric
 from foodbench.tasks import prompts
 from foodbench.tasks.base import FoodTask, Reading
 from foodbench.tasks.hooks import TaskHooks
-from foodbench.tasks.text import find_names, normalise
+from foodbench.tasks.text import find_names
 
 NAME = "foodseg103.refer1"
 VERSION = 1
@@ -53,19 +53,19 @@ def _build(reader: Any, records: Sequence[SegmentationRecord]) -> Iterable[Sampl
         )
 
 
-def _referred_mask(answer: Answer, ingredient: str) -> Mask | None:
-    """The mask that answers for `ingredient`: by label if one fits, else the first unlabelled one."""
-    wanted = normalise(ingredient)
-    for mask in answer.masks:
-        if mask.label is not None and (normalise(mask.label) == wanted or find_names(mask.label, [ingredient])):
-            return mask
-    return next((mask for mask in answer.masks if mask.label is None), None)
+def _referred_mask(answer: Answer, ingredient: str) -> int | None:
+    """Position of the mask that answers for `ingredient`: by label if one fits, else the first unlabelled one."""
+    for index, mask in enumerate(answer.masks):
+        if mask.label is not None and find_names(mask.label, [ingredient]):
+            return index
+    return next((index for index, mask in enumerate(answer.masks) if mask.label is None), None)
 
 
 def _read(sample: Sample, answer: Answer, _vocabulary: tuple[str, ...]) -> Reading:
     size = (int(sample.reference["size"][0]), int(sample.reference["size"][1]))
     true = Mask(size=size, counts=sample.reference["counts"])
-    predicted = _referred_mask(answer, sample.reference["ingredient"])
+    index = _referred_mask(answer, sample.reference["ingredient"])
+    predicted = None if index is None else answer.masks[index]
     error = None
     if predicted is not None:
         try:
@@ -73,7 +73,7 @@ def _read(sample: Sample, answer: Answer, _vocabulary: tuple[str, ...]) -> Readi
         except AnswerInvalid as invalid:
             predicted, error = None, invalid.message
     intersection, union = masks.intersection_union(predicted or masks.empty(size), true)
-    detail: dict[str, Any] = {"answered": predicted is not None, "masks": len(answer.masks)}
+    detail: dict[str, Any] = {"mask": None if predicted is None else index, "masks": len(answer.masks)}
     if error is not None:
         detail["refused_mask"] = error
     return Reading(
@@ -81,7 +81,7 @@ def _read(sample: Sample, answer: Answer, _vocabulary: tuple[str, ...]) -> Readi
         values={
             "intersection": float(intersection),
             "union": float(union),
-            "iou": intersection / union if union else 1.0,
+            "iou": masks.iou(intersection, union),
             "answered": float(predicted is not None),
         },
         detail=detail,
@@ -102,6 +102,7 @@ TASK = FoodTask(
     train_split="train",
     protocol="strict",
     summary="Segment one named ingredient that is in the picture.",
+    questions=prompts.REFER,
     answer_kind="mask",
     metrics=(
         masks.CUMULATIVE_IOU,

@@ -30,7 +30,7 @@ def _patterns(name: str) -> tuple[re.Pattern[str], ...]:
     word = _NAMES[name]
     named_first = rf"\b{word}\b{_FILLER}{{0,16}}{_NUMBER}"
     if name == "kcal":  # the unit alone says what it is
-        ways = (rf"{_NUMBER}\s{{0,3}}(?:kcal|calories)\b", named_first)
+        ways: tuple[str, ...] = (rf"{_NUMBER}\s{{0,3}}(?:kcal|calories)\b", named_first)
     else:
         amount = rf"{_NUMBER}\s{{0,3}}(?:grams?|g)\s{{1,3}}"
         ways = (rf"{amount}of\s{{1,3}}{word}\b", named_first, rf"{amount}{word}\b")

@@ -51,6 +51,7 @@ TASK = FoodTask(
     train_split="train",
     protocol="strict",
     summary="Estimate the plate's total energy, mass, fat, carbohydrate and protein.",
+    questions=(prompts.TOTAL_NUTRITION,),
     answer_kind="nutrition",
     metrics=nutrition.error_metrics(),
     generation={"max_new_tokens": 128, "do_sample": False},

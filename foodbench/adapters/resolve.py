@@ -1,0 +1,139 @@
+"""From what a user types after `--model` to an adapter.
+
+- `foodlmm`: the package's own model
+- `baseline:majority`: a trivial baseline
+- `endpoint:gpt-4o-mini`: a model behind an OpenAI-compatible server
+- `py:package.module:Class`: a user's own class or function
+- `NAME` or `NAME:rest`: an adapter of an installed plug-in (entry-point group `foodbench.adapters`)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from foodbench.adapters.arguments import convert_arguments
+from foodbench.adapters.base import Adapter, describe_exception
+from foodbench.core.errors import AdapterFailed, FoodbenchError, UnknownName, UsageError
+from foodbench.core.registry import Registry
+
+ENTRY_POINT_GROUP = "foodbench.adapters"
+
+MODELS: Registry[Callable[..., Adapter]] = Registry("model", entry_point_group=ENTRY_POINT_GROUP)
+"""Adapter classes by name; imported when asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """One line of `foodbench list models`.
+
+    Attributes:
+        name: what to write after `--model`.
+        summary: what it is.
+        answers: the kinds of task it answers, or `any`.
+        needs: what it needs besides the package.
+    """
+
+    name: str
+    summary: str
+    answers: str
+    needs: str = ""
+
+
+_BUILT_IN: tuple[tuple[ModelInfo, str], ...] = (
+    (
+        ModelInfo("foodlmm", "LLaVA with a mask decoder and nutrition heads; a small trained one is included", "any"),
+        "foodbench.adapters.foodlmm:FoodLMM",
+    ),
+    (
+        ModelInfo("baseline:majority", "always the most frequent dish of the train split", "label"),
+        "foodbench.adapters.baselines:Majority",
+    ),
+    (
+        ModelInfo("baseline:mean", "the train split's mean values, or its mean mask", "nutrition, mask"),
+        "foodbench.adapters.baselines:Mean",
+    ),
+    (
+        ModelInfo("baseline:random", "the answer of a train sample drawn at random", "any"),
+        "foodbench.adapters.baselines:RandomDraw",
+    ),
+    (
+        ModelInfo("baseline:blind", "the best answer that can be given from the question alone", "any"),
+        "foodbench.adapters.baselines:Blind",
+    ),
+    (
+        ModelInfo("baseline:colour", "colour statistics of the train split: a floor for models that look", "any"),
+        "foodbench.adapters.colour:Colour",
+    ),
+    (
+        ModelInfo("baseline:oracle", "the reference itself: the ceiling", "any"),
+        "foodbench.adapters.baselines:Oracle",
+    ),
+    (
+        ModelInfo(
+            "endpoint", "a model behind any OpenAI-compatible server: endpoint:NAME", "any", "foodbench[endpoint]"
+        ),
+        "foodbench.adapters.endpoint:Endpoint",
+    ),
+)
+_PYTHON = ModelInfo("py:module:Class", "your own class with answer(requests), or a plain function", "any")
+
+for _info, _target in _BUILT_IN:
+    MODELS.register(_info.name, _target)
+
+
+def describe_models() -> tuple[ModelInfo, ...]:
+    """All models that can be named, without importing any of them; plug-ins last."""
+    built_in = [info for info, _ in _BUILT_IN]
+    named = {info.name for info in built_in}
+    plug_ins = [ModelInfo(name, "from an installed plug-in", "") for name in MODELS.names() if name not in named]
+    return (*built_in, _PYTHON, *plug_ins)
+
+
+def load_adapter(spec: str, arguments: Mapping[str, str] | None = None) -> Adapter:
+    """Build the adapter that `spec` names.
+
+    Args:
+        spec: as in this module's docstring.
+        arguments: from `--model-args`, converted by the constructor's type hints.
+
+    Raises:
+        UnknownName: no such model.
+        UsageError: an argument is unknown, missing or of the wrong type; or the model needs an extra that is not
+            installed.
+        AdapterFailed: the constructor of a plug-in's or user's adapter raised.
+    """
+    spec, given = spec.strip(), dict(arguments or {})
+    head, _, rest = spec.partition(":")
+    if head == "py":
+        from foodbench.adapters.python_class import load_python
+
+        return load_python(rest, given)
+    if spec in MODELS:
+        factory = MODELS.get(spec)
+    elif rest and head in MODELS:
+        factory = MODELS.get(head)
+        _fill_spec_argument(spec, factory, rest, given)
+    else:
+        raise UnknownName.of("model", spec, [*MODELS.names(), _PYTHON.name])
+    converted = convert_arguments(spec, factory, given)
+    try:
+        return factory(**converted)
+    except FoodbenchError:
+        raise
+    except Exception as error:
+        raise AdapterFailed(
+            f"The model '{spec}' could not be loaded: {describe_exception(error)}.", hint="Check its --model-args."
+        ) from error
+
+
+def _fill_spec_argument(spec: str, factory: Any, rest: str, given: dict[str, str]) -> None:
+    """Put what follows the colon of `name:rest` into the argument that the adapter names for it."""
+    name = getattr(factory, "spec_argument", None)
+    head = spec.partition(":")[0]
+    if not name:
+        raise UsageError(f"The model '{head}' takes nothing after a colon ('{spec}').", hint=f"Write --model {head}")
+    if name in given:
+        raise UsageError(f"'{name}' is given twice, in '{spec}' and in --model-args.", hint="Give it once.")
+    given[name] = rest

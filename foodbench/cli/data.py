@@ -1,0 +1,302 @@
+"""`foodbench data`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from foodbench.cli.fields import print_fields
+from foodbench.cli.options import key_values
+from foodbench.cli.tables import print_table
+from foodbench.core.errors import DataMissing, ExitCode
+
+if TYPE_CHECKING:
+    from foodbench.data.roots import DatasetChoice
+
+_SHOWN_STATUS = {"failed": "FAILED"}
+
+
+@click.group("data")
+def command() -> None:
+    """Register, verify and make datasets."""
+
+
+def _print_json(kind: str, value: dict[str, Any]) -> None:
+    click.echo(json.dumps({"schema": f"foodbench.data.{kind}/1", **value}, indent=2, ensure_ascii=False))
+
+
+@command.command("add", short_help="Register the real copy of a dataset.")
+@click.argument("name")
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--allow-partial", is_flag=True, help="Accept a copy with missing files; results then say so.")
+@click.option(
+    "--option",
+    "options",
+    multiple=True,
+    callback=key_values,
+    metavar="K=V",
+    help="Of the reader, e.g. view=any (nutrition5k).",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def add(name: str, path: Path, allow_partial: bool, options: dict[str, str], as_json: bool) -> None:
+    """Register the real copy of dataset NAME in the folder PATH; runs then use it instead of the kitchen.
+
+    Exit codes: 0 registered; 2 no such dataset; 5 the folder is not that dataset, or is incomplete.
+    """
+    from foodbench.cli.editions import split_counts
+    from foodbench.data.roots import add_root, resolve
+
+    registered = add_root(name, path, allow_partial, options)
+    rows = split_counts(resolve(name, "real"))
+    if as_json:
+        _print_json("add", {"dataset": name, "root": str(registered.root), "splits": rows})
+        return
+    click.echo(f"{name}: registered {registered.root}")
+    print_table(
+        ("split", "usable", "missing"),
+        [(row["split"], f"{row['usable']:,}", f"{row['missing']:,}") for row in rows],
+        right=(1, 2),
+    )
+    click.echo(f"Check it thoroughly with: foodbench data verify {name} --level decode", err=True)
+
+
+@command.command("remove", short_help="Forget a registered copy.")
+@click.argument("name")
+def remove(name: str) -> None:
+    """Forget the registered copy of dataset NAME. Its files stay where they are."""
+    from foodbench.data.roots import remove_root
+
+    removed = remove_root(name)
+    click.echo(f"{name}: {removed.root} is no longer registered; its files are untouched")
+
+
+@command.command("status", short_help="List datasets: what is here, what a run would use.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def status(as_json: bool) -> None:
+    """List all datasets: what is on this machine, and which edition a run would use."""
+    from foodbench.cli.editions import dataset_status
+    from foodbench.data.catalog import CATALOG
+
+    found = [dataset_status(name) for name in CATALOG.names()]
+    if as_json:
+        _print_json("status", {"datasets": found})
+        return
+    print_table(
+        ("dataset", "real copy", "kitchen", "a run uses", "licence"),
+        [
+            (item["dataset"], _real_text(item), _kitchen_text(item), item["edition_used"] or "–", item["licence"])
+            for item in found
+        ],
+    )
+    for item in found:
+        if item["real"] is not None:
+            click.echo(f"{item['dataset']}: {item['used']}")
+    click.echo("How to get a dataset: foodbench data info NAME")
+
+
+def _real_text(item: dict[str, Any]) -> str:
+    real = item["real"]
+    if not item["readable"]:
+        return "no reader yet"
+    if real is None:
+        return "not registered"
+    if real["problem"]:
+        return "PROBLEM"
+    missing = sum(split["missing"] for split in real["splits"])
+    return f"partial, {missing:,} missing" if missing else "complete"
+
+
+def _kitchen_text(item: dict[str, Any]) -> str:
+    if item["kitchen"] is None:
+        return "–"
+    return "made" if item["kitchen"]["made"] else "on demand"
+
+
+@command.command("info", short_help="Print a dataset's card: licence, how to get it, ...")
+@click.argument("name")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def info(name: str, as_json: bool) -> None:
+    """Print the card of dataset NAME: licence, source, how to get it, layout, checksums, citation."""
+    from foodbench.cli.editions import dataset_status
+    from foodbench.data.catalog import CATALOG
+
+    card = CATALOG.get(name)
+    state = dataset_status(name)
+    if as_json:
+        _print_json("info", {"card": asdict(card), "status": state})
+        return
+    click.echo(f"{card.title} ({name})\n")
+    print_fields(
+        [
+            ("licence", card.licence),
+            ("terms", card.terms),
+            ("source", card.source),
+            ("download", card.download_size),
+            ("how to get", "\n".join(f"{number}. {step}" for number, step in enumerate(card.how_to_get, start=1))),
+            ("layout", card.layout.rstrip("\n")),
+            ("splits", "\n".join(f"{split}: {count:,}" for split, count in card.splits.items())),
+            ("counts", "\n".join(f"{kind}: {count:,}" for kind, count in card.counts.items())),
+            ("sha256", "\n".join(_checksum_text(item) for item in (*card.archives, *card.checksums))),
+            (
+                "id lists",
+                "\n".join(f"{item.sha256}  {split}, {item.count:,} ids" for split, item in card.id_sets.items()),
+            ),
+            ("facts", "\n".join(f"- {fact}" for fact in card.facts)),
+            ("used by", "\n".join(f"- {use}" for use in card.used_by)),
+            ("cite", card.citation),
+            ("used now", state["used"]),
+        ]
+    )
+
+
+def _checksum_text(item: Any) -> str:
+    size = "" if item.size is None else f", {item.size:,} bytes"
+    return f"{item.sha256}  {item.path}{size}{' (of a third party)' if item.warn_only else ''}"
+
+
+@command.command("verify", short_help="Check a copy of a dataset.")
+@click.argument("what")
+@click.argument("path", required=False, type=click.Path(path_type=Path))
+@click.option(
+    "--level",
+    type=click.Choice(["layout", "counts", "ids", "hashes", "decode"]),
+    default="hashes",
+    show_default=True,
+    help="How deep to look; each level includes those before it. decode opens every picture.",
+)
+@click.option("--edition", type=click.Choice(["real", "kitchen"]), help="Default: what a run would use.")
+@click.option("--allow-partial", is_flag=True, help="Missing files are warnings.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def verify_command(what: str, path: Path | None, level: Any, edition: Any, allow_partial: bool, as_json: bool) -> int:
+    """Check the copy of dataset WHAT, or the folder WHAT whatever dataset it is, or the folder PATH as dataset WHAT.
+
+    Exit codes: 0 nothing failed (there may be warnings); 2 wrong usage; 5 a check failed or there is no such copy.
+    """
+    from foodbench.data.verify import verify
+
+    choice = _to_verify(what, path, edition, allow_partial)
+    click.echo(f"{choice.name} ({choice.edition} edition) in {choice.root}", err=True)
+    with _bars() as report:
+        outcome = verify(choice, level, report)
+    if as_json:
+        _print_json("verify", {"edition": choice.edition, "level": level, **outcome.as_dict()})
+    else:
+        print_table(
+            ("check", "level", "", "found"),
+            [
+                (check.name, check.level, _SHOWN_STATUS.get(check.status, check.status), check.message)
+                for check in outcome.checks
+            ],
+        )
+        failed, warnings = len(outcome.with_status("failed")), len(outcome.with_status("warning"))
+        click.echo(f"{failed} failed, {warnings} warnings, {len(outcome.checks)} checks")
+    return int(ExitCode.OK if outcome.ok else ExitCode.DATA)
+
+
+def _to_verify(what: str, path: Path | None, edition: Any, allow_partial: bool) -> DatasetChoice:
+    from foodbench.data.catalog import CATALOG
+    from foodbench.data.layout import is_synthetic
+    from foodbench.data.roots import DatasetChoice, require_readable, resolve
+
+    if path is None and (what in CATALOG or not (Path(what).exists() or Path(what).name != what)):
+        return resolve(what, edition, allow_partial=allow_partial)
+    root = Path(what if path is None else path).expanduser().absolute()
+    name = _recognise(root) if path is None else what
+    require_readable(name)
+    return DatasetChoice(name, edition or ("kitchen" if is_synthetic(root) else "real"), root, allow_partial)
+
+
+def _recognise(root: Path) -> str:
+    """Which dataset a folder is.
+
+    Raises:
+        DataMissing: it has the layout of none.
+    """
+    from foodbench.data.inspectors import INSPECTORS
+    from foodbench.data.layout import absent_paths
+
+    for name in INSPECTORS.names():
+        if not absent_paths(root, INSPECTORS.get(name).required):
+            return name
+    raise DataMissing(
+        f"{root} has the layout of no dataset that foodbench can read.",
+        hint="Name the dataset, to hear what is missing: foodbench data verify NAME PATH",
+    )
+
+
+@contextmanager
+def _bars() -> Iterator[Callable[[str, int, int], None]]:
+    """A progress callback of (stage, done, total), shown as one bar per stage."""
+    from foodbench.cli.progress import ConsoleReporter
+
+    reporter = ConsoleReporter()
+    before: dict[str, int] = {}
+
+    def report(stage: str, done: int, total: int) -> None:
+        if stage not in before:
+            reporter.end()
+            reporter.begin(stage, total, 0)
+        reporter.advance(done - before.get(stage, 0))
+        before[stage] = done
+
+    try:
+        yield report
+    finally:
+        reporter.end()
+
+
+@command.group("make")
+def make_group() -> None:
+    """Make synthetic datasets."""
+
+
+@make_group.command("kitchen")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Another seed, other plates.")
+@click.option("--size", type=int, default=224, show_default=True, help="Shorter side of the photos in pixels.")
+@click.option("--train", type=int, default=300, show_default=True, help="Training pictures per dataset.")
+@click.option("--test", type=int, default=200, show_default=True, help="Test pictures per dataset.")
+@click.option("--out", "-o", type=click.Path(path_type=Path, file_okay=False), help="[default: in FOODBENCH_HOME]")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def make_kitchen(seed: int, size: int, train: int, test: int, out: Path | None, as_json: bool) -> None:
+    """Cook the kitchen: plates with exact masks and nutrition, in the layouts of the real datasets.
+
+    With the default numbers and no --out this is the edition that runs use where no real copy is registered (they make
+    it themselves when they first need it). The same numbers always give the same files.
+    """
+    from foodbench.core.paths import home
+    from foodbench.data.kitchen import DATASETS, KitchenSettings, ensure, make
+
+    settings = KitchenSettings(seed=seed, size=size, train=train, test=test)
+    made: dict[str, Path] = {}
+    with _bars() as report:
+        for name in DATASETS:
+
+            def progress(done: int, total: int, stage: str = f"{name} (kitchen)") -> None:
+                report(stage, done, total)
+
+            if out is None:
+                made[name] = ensure(home(), name, settings=settings, progress=progress)
+            else:
+                plain = asdict(settings)
+                made[name] = make(out, datasets=(name,), progress=progress, **plain)[name]
+    default = out is None and settings == KitchenSettings()
+    if as_json:
+        roots = {name: str(root) for name, root in made.items()}
+        _print_json("make", {"roots": roots, "settings": asdict(settings), "default_edition": default})
+        return
+    print_table(("dataset", "folder"), [(name, str(root)) for name, root in made.items()])
+    _say_how_to_use(next(iter(made.values())), default=default)
+
+
+def _say_how_to_use(root: Path, *, default: bool) -> None:
+    click.echo(f"Check it with: foodbench data verify {root} --level decode", err=True)
+    if default:
+        click.echo("Runs use it where no real copy is registered; --edition kitchen always does.", err=True)
+    else:
+        click.echo(f"Run on it with: FOODBENCH_KITCHEN={root.parent} foodbench run --edition kitchen ...", err=True)

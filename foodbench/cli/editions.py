@@ -1,0 +1,109 @@
+"""Which copies of a dataset are on this machine, and which one a run would use. Nothing is cooked or decoded here."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from foodbench.core.errors import FoodbenchError
+from foodbench.core.paths import home
+from foodbench.data.catalog import CATALOG
+from foodbench.data.roots import KITCHEN_VARIABLE, DatasetChoice, RegisteredRoot, open_dataset, roots
+
+
+def kitchen_root(name: str) -> Path | None:
+    """Where the kitchen edition of a dataset is, or will be once it is needed; None if the kitchen has none of it."""
+    from foodbench.data.kitchen.editions import FOLDERS, edition_folder
+
+    if name not in FOLDERS:
+        return None
+    chosen = os.environ.get(KITCHEN_VARIABLE)
+    return (Path(chosen).expanduser() if chosen else edition_folder(home())) / FOLDERS[name]
+
+
+def is_cooked(root: Path | None) -> bool:
+    """Whether that kitchen edition is there, complete."""
+    from foodbench.data.layout import is_synthetic
+
+    return root is not None and is_synthetic(root)
+
+
+def copy_on_disk(name: str) -> DatasetChoice | None:
+    """The copy of a dataset that a run would use, if it is on this machine already."""
+    registered, cooked = roots().get(name), kitchen_root(name)
+    if registered is not None:
+        choice = DatasetChoice(name, "real", registered.root, registered.allow_partial)
+        return choice if registered.root.is_dir() else None
+    return DatasetChoice(name, "kitchen", cooked, False) if cooked is not None and is_cooked(cooked) else None
+
+
+def split_counts(choice: DatasetChoice) -> list[dict[str, Any]]:
+    """For each split of a copy, how many records are usable and how many lack files.
+
+    Raises:
+        DataMissing, DataCorrupt: the copy cannot be opened.
+    """
+    reader = open_dataset(choice)
+    rows = []
+    for split in getattr(reader, "splits", ()):
+        missing, listed = len(reader.missing(split)), len(reader.ids(split))
+        rows.append({"split": split, "usable": listed - missing, "missing": missing})
+    return rows
+
+
+def dataset_status(name: str) -> dict[str, Any]:
+    """What `foodbench data status` says of one dataset, as plain JSON.
+
+    Raises:
+        UnknownName: no such dataset.
+        DataCorrupt: `datasets.json` is damaged.
+    """
+    card, registered, cooked = CATALOG.get(name), roots().get(name), kitchen_root(name)
+    real = None if registered is None else _real(registered)
+    made = is_cooked(cooked)
+    edition, used = _used(card.readable, real, cooked, made=made)
+    return {
+        "dataset": name,
+        "title": card.title,
+        "licence": card.licence,
+        "readable": card.readable,
+        "real": real,
+        "kitchen": None if cooked is None else {"root": str(cooked), "made": made},
+        "edition_used": edition,
+        "used": used,
+        "how_to_get": list(card.how_to_get),
+    }
+
+
+def _real(registered: RegisteredRoot) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "root": str(registered.root),
+        "allow_partial": registered.allow_partial,
+        "splits": [],
+        "problem": None,
+    }
+    if not registered.root.is_dir():
+        found["problem"] = "the folder is gone"
+        return found
+    try:
+        found["splits"] = split_counts(
+            DatasetChoice(registered.name, "real", registered.root, registered.allow_partial)
+        )
+    except FoodbenchError as error:
+        found["problem"] = error.message
+    return found
+
+
+def _used(readable: bool, real: dict[str, Any] | None, cooked: Path | None, *, made: bool) -> tuple[str | None, str]:
+    if not readable:
+        return None, "nothing: foodbench has no reader for it yet"
+    if real is not None:
+        problem = f", but {real['problem']}" if real["problem"] else ""
+        partial = ", incomplete" if any(split["missing"] for split in real["splits"]) else ""
+        return "real", f"the real copy in {real['root']}{partial}{problem}"
+    if cooked is None:
+        return None, "nothing: register a real copy"
+    if not made and os.environ.get(KITCHEN_VARIABLE):
+        return None, f"nothing: {KITCHEN_VARIABLE} names a folder without it ({cooked})"
+    return "kitchen", f"the kitchen edition ({f'in {cooked}' if made else 'made when it is first used'})"

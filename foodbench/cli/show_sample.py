@@ -1,0 +1,262 @@
+"""`foodbench show RUN --sample ID`: one answer, and the picture it is about."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from foodbench.cli.fields import print_fields
+from foodbench.core.errors import AnswerInvalid, DataError, DataMissing, FoodbenchError, UnknownName, UsageError
+from foodbench.core.files import atomic_write
+from foodbench.core.printable import printable
+from foodbench.core.types import Answer, Mask, Sample
+from foodbench.metrics.masks import area
+from foodbench.runs.schema import SampleRecord, TaskResult
+from foodbench.runs.store import RunFolder, TaskFolder
+from foodbench.tasks import TASKS
+from foodbench.tasks.base import FoodTask
+
+_SHOWN_CHARACTERS = 4000
+# The fields by which the readers' records name their photo or dish.
+_RECORD_IDS = ("image_id", "dish_id", "stem")
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A stored answer with the question that it answers.
+
+    Attributes:
+        task: the task, as this version of foodbench has it.
+        result: the result that the answer is part of.
+        record: the stored answer and its score.
+        sample: question and reference, from the dataset.
+        changed: why they may not be those of the run; empty if they are.
+    """
+
+    task: FoodTask
+    result: TaskResult
+    record: SampleRecord
+    sample: Sample
+    changed: str
+
+
+def show_sample(folder: RunFolder, sample_id: str, task: str | None, out: Path | None, *, as_json: bool) -> None:
+    """Print a sample of a run and write its picture.
+
+    Raises:
+        UnknownName, UsageError: no such sample or task, the sample is in several tasks, or `out` is no PNG.
+        DataMissing, DataCorrupt: the run is incomplete, or the dataset or the photo is not there any more.
+        StorageFull: the picture cannot be written.
+    """
+    if out is not None and out.suffix.lower() != ".png":
+        raise UsageError(f"--out {out} does not end in .png.", hint="The picture is written as PNG.")
+    task_folder, record = _find_record(folder, sample_id, task)
+    result = task_folder.result()
+    try:
+        shown = _load(result, record)
+        picture = _draw(shown)
+    except DataError:
+        if not as_json:  # what the run itself holds can be shown without the dataset
+            print_fields([*_heading(result, record), *_answer_fields(record)])
+        raise
+    path = out or task_folder.path / "pictures" / f"{re.sub(r'[^A-Za-z0-9_.-]+', '_', sample_id)}.png"
+    atomic_write(path, picture)
+    if shown.changed:
+        click.echo(f"warning: {shown.changed}", err=True)
+    if as_json:
+        click.echo(json.dumps(_as_json(shown, path), indent=2, ensure_ascii=False))
+        return
+    print_fields(
+        [
+            *_heading(result, record),
+            ("photo", str(shown.sample.image.path)),
+            ("question", shown.sample.question),
+            ("reference", _reference_text(shown.sample.reference)),
+            *_answer_fields(record),
+            ("picture", str(path)),
+        ]
+    )
+
+
+def _find_record(folder: RunFolder, sample_id: str, task: str | None) -> tuple[TaskFolder, SampleRecord]:
+    finished = {name: each for name, each in folder.tasks().items() if each.result_path.is_file()}
+    if not finished:
+        raise DataMissing(f"No task of {folder.path} is finished.", hint="Run the same command again; it continues.")
+    if task is not None:
+        chosen = {name: each for name, each in finished.items() if task in (name, name.partition("@")[0])}
+        if not chosen:
+            raise UnknownName.of("finished task", task, finished)
+        finished = chosen
+    ids: set[str] = set()
+    found: list[tuple[TaskFolder, SampleRecord]] = []
+    for each in finished.values():
+        records = each.samples()
+        ids.update(record.sample_id for record in records)
+        found.extend((each, record) for record in records if record.sample_id == sample_id)
+    if not found:
+        raise UnknownName.of("sample", sample_id, ids)
+    if len(found) > 1:
+        names = ", ".join(each.path.name for each, _ in found)
+        raise UsageError(
+            f"The sample {sample_id} is in several tasks of this run.", hint=f"Add --task, one of: {names}."
+        )
+    return found[0]
+
+
+def _load(result: TaskResult, record: SampleRecord) -> Shown:
+    """Find the sample again in the edition of the dataset that the result names.
+
+    Raises:
+        UnknownName: this version has no such task.
+        DataMissing: the dataset is not registered any more, or lacks the sample.
+    """
+    from foodbench.data.roots import open_dataset, resolve
+
+    task = TASKS.get(result.task.name)
+    choice = resolve(task.dataset, result.dataset.edition, allow_partial=result.dataset.missing > 0)
+    reader = open_dataset(choice)
+    records = reader.records(task.split)
+    # Building one question instead of all: on masks that is milliseconds against half a minute.
+    own = [item for item in records if record.cluster in (getattr(item, name, None) for name in _RECORD_IDS)]
+    sample = next((each for each in task.build(reader, own or records) if each.sample_id == record.sample_id), None)
+    if sample is None:
+        raise DataMissing(
+            f"{choice.root} has no sample {record.sample_id} of {task.name}.",
+            hint="The dataset was replaced since the run; restore it, or run again with --fresh.",
+        )
+    changed = ""
+    if task.version != result.task.version:
+        changed = (
+            f"the run has version {result.task.version} of {task.name}, the question shown is version {task.version}."
+        )
+    elif dict(task.score(sample, record.answer, task.vocabulary(reader)).values) != record.values:
+        changed = "the dataset or the way answers are read has changed: today the answer would earn other values."
+    return Shown(task, result, record, sample, changed)
+
+
+def _heading(result: TaskResult, record: SampleRecord) -> list[tuple[str, str]]:
+    return [
+        ("sample", record.sample_id),
+        ("task", f"{result.task.name}@{result.task.version} ({result.dataset.edition} edition)"),
+        ("model", result.model.spec),
+    ]
+
+
+def _answer_fields(record: SampleRecord) -> list[tuple[str, str]]:
+    return [
+        ("answer", _answer_text(record.answer)),
+        ("read", _plain(record.detail)),
+        ("parsed", "yes" if record.parsed else "no: counts as wrong"),
+        ("values", _plain(record.values)),
+        ("error", record.error or ""),
+    ]
+
+
+def _plain(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {_number(value)}" for name, value in values.items())
+
+
+def _number(value: Any) -> str:
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.4g}" if abs(value) < 1000 else f"{value:,.0f}"
+
+
+def _reference_text(reference: Mapping[str, Any]) -> str:
+    rest = {name: value for name, value in reference.items() if name not in ("size", "counts")}
+    mask = _reference_mask(reference)
+    return "; ".join(filter(None, [_plain(rest), _mask_text(mask) if mask else ""]))
+
+
+def _reference_mask(reference: Mapping[str, Any]) -> Mask | None:
+    return Mask.from_mapping(reference) if "counts" in reference else None
+
+
+def _mask_text(mask: Mask) -> str:
+    height, width = mask.size
+    label = "" if mask.label is None else f" '{mask.label[:80]}'"
+    try:
+        pixels = area(mask)
+    except AnswerInvalid as error:
+        return f"mask{label} that cannot be read: {error.message}"
+    return f"mask{label} of {pixels:,} pixels, {100 * pixels / (height * width):.1f}% of {height} x {width} (h x w)"
+
+
+def _answer_text(raw: str) -> str:
+    """The answer as people read it; model output, so the caller escapes it."""
+    try:
+        answer = Answer.from_text(raw)
+    except AnswerInvalid as error:
+        return f"{printable(raw, limit=_SHOWN_CHARACTERS)}\n(malformed: {error.message})"
+    text = printable(answer.text, limit=_SHOWN_CHARACTERS, keep_lines=True)
+    parts = [text or ("" if answer.masks or answer.nutrition else "(empty)")]
+    if answer.nutrition is not None:
+        parts.append(_plain(answer.nutrition.as_dict()) or "no nutrition value")
+    parts.extend(_mask_text(mask) for mask in answer.masks[:10])
+    if len(answer.masks) > 10:
+        parts.append(f"and {len(answer.masks) - 10:,} more masks")
+    return "\n".join(filter(None, parts))
+
+
+def read_mask(shown: Shown) -> Mask | None:
+    """The mask of the answer that was scored; None if there was none."""
+    index = shown.record.detail.get("mask")
+    if not isinstance(index, int):
+        return None
+    masks = Answer.from_text(shown.record.answer).masks
+    return masks[index] if 0 <= index < len(masks) else None
+
+
+def _draw(shown: Shown) -> bytes:
+    from foodbench.runs.overlay import draw_caption, draw_overlay
+
+    task, record, sample = shown.result.task, shown.record, shown.sample
+    photo = sample.image.open()
+    lines = [f"{task.name}@{task.version} - {record.sample_id} - {shown.result.model.spec}", sample.question]
+    if shown.task.answer_kind == "mask":
+        true, predicted = _reference_mask(sample.reference), read_mask(shown)
+        answer = _one_line(record.answer)
+        try:
+            page = draw_overlay(photo, true, predicted, [*lines, *([f"Answer: {answer}"] if answer else [])])
+        except AnswerInvalid as error:
+            raise DataMissing(f"The photo {sample.image.path} does not fit its mask: {error.message}") from error
+    else:
+        verdict = _plain(record.values) if len(record.values) <= 3 else ""
+        answer = _one_line(record.answer) or "(empty)"
+        lines += [f"Answer: {answer}", f"Reference: {_reference_text(sample.reference)}", verdict]
+        page = draw_caption(photo, lines)
+    stream = io.BytesIO()
+    page.save(stream, format="PNG")
+    return stream.getvalue()
+
+
+def _one_line(raw: str) -> str:
+    """The text of an answer on one line, or its nutrition values if it has no text."""
+    try:
+        answer = Answer.from_text(raw)
+    except FoodbenchError:
+        return raw[:300]
+    return " ".join(answer.text.split())[:300] or (_plain(answer.nutrition.as_dict()) if answer.nutrition else "")
+
+
+def _as_json(shown: Shown, picture: Path) -> dict[str, Any]:
+    return {
+        "schema": "foodbench.show.sample/1",
+        "task": shown.result.task.model_dump(mode="json"),
+        "edition": shown.result.dataset.edition,
+        "model": shown.result.model.model_dump(mode="json"),
+        "photo": str(shown.sample.image.path),
+        "question": shown.sample.question,
+        "slots": dict(shown.sample.slots),
+        "reference": dict(shown.sample.reference),
+        "record": shown.record.model_dump(mode="json"),
+        "changed": shown.changed or None,
+        "picture": str(picture),
+    }

@@ -1,0 +1,72 @@
+"""Tasks whose samples a test writes down, with the answer forms of the real ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from foodbench.core.types import Answer, Mask, Nutrition, Request, Sample
+from foodbench.data.images import ImageFile
+from foodbench.metrics import masks
+
+
+@dataclass
+class Loaded:
+    samples: tuple[Sample, ...]
+
+
+@dataclass
+class StubTask:
+    answer_kind: str
+    train: Sequence[Sample]
+    test: Sequence[Sample] = ()
+    name: str = "stub.task"
+    train_split: str = "train"
+
+    def train_samples(self, choice: Any, *, limit: int | None = None, seed: int = 0) -> tuple[Sample, ...]:
+        return tuple(self.train)[:limit]
+
+    def load(self, choice: Any, *, limit: int | None = None, seed: int = 0) -> Loaded:
+        return Loaded(tuple(self.test))
+
+    def oracle(self, sample: Sample) -> Answer:
+        reference = sample.reference
+        if self.answer_kind == "label":
+            return Answer(text=reference["dish"].replace("_", " "))
+        if self.answer_kind == "nutrition":
+            return Answer(text="", nutrition=Nutrition.from_mapping(reference))
+        return Answer("", (Mask(tuple(reference["size"]), reference["counts"], reference["ingredient"]),))
+
+    def request(self, sample: Sample) -> Request:
+        return Request(self.name, sample.sample_id, sample.image, sample.question, sample.slots)
+
+
+class Choice:
+    root = Path("nowhere")
+
+
+CHOICE = Choice()
+
+
+def save_image(path: Path, pixels: np.ndarray) -> ImageFile:
+    Image.fromarray(pixels.astype(np.uint8)).save(path)
+    return ImageFile(path)
+
+
+def label_sample(number: int, dish: str, image: Any = None) -> Sample:
+    return Sample(f"s{number}", f"s{number}", image, "What is it?", {}, {"dish": dish})
+
+
+def nutrition_sample(number: int, image: Any = None, **values: float) -> Sample:
+    return Sample(f"s{number}", f"s{number}", image, "How much?", {}, values)
+
+
+def mask_sample(number: int, ingredient: str, mask: np.ndarray, image: Any = None) -> Sample:
+    coded = masks.encode(mask)
+    reference = {"ingredient": ingredient, "size": list(coded.size), "counts": coded.counts}
+    return Sample(f"s{number}", f"s{number}", image, f"Where is {ingredient}?", {"ingredient": ingredient}, reference)

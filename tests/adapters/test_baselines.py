@@ -1,0 +1,221 @@
+"""The trivial baselines, against values worked out by hand, and the ceiling on the real tasks."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+from stub_tasks import CHOICE, StubTask, label_sample, mask_sample, nutrition_sample, save_image
+
+from foodbench.adapters.base import ask, prepare
+from foodbench.adapters.baselines import Blind, Majority, Mean, Oracle, RandomDraw
+from foodbench.adapters.location import best_region, foreground_map, image_size, stretch
+from foodbench.adapters.resolve import load_adapter
+from foodbench.core.errors import UnsupportedTask, UsageError
+from foodbench.core.types import Nutrition
+from foodbench.data.roots import resolve
+from foodbench.metrics import masks
+from foodbench.tasks import TASKS
+
+
+def answers_of(adapter, task, samples):
+    prepare(adapter, task, CHOICE)
+    return ask(adapter, [task.request(sample) for sample in samples])
+
+
+def labels(*dishes):
+    return [label_sample(number, dish) for number, dish in enumerate(dishes)]
+
+
+def dense(answer):
+    (mask,) = answer.masks
+    return masks.decode(mask)
+
+
+def test_majority_takes_the_most_frequent_label():
+    task = StubTask("label", labels("a_pie", "soup", "soup", "rice"))
+    assert [answer.text for answer in answers_of(Majority(), task, labels("x", "y"))] == ["soup", "soup"]
+
+
+def test_majority_breaks_ties_by_name():
+    task = StubTask("label", labels("soup", "apple_pie", "soup", "apple_pie", "zucchini"))
+    assert answers_of(Majority(), task, labels("x"))[0].text == "apple pie"
+
+
+DISHES = [
+    nutrition_sample(0, kcal=100.0, mass=10.0, fat=1.0, carb=0.0, protein=4.0),
+    nutrition_sample(1, kcal=200.0, mass=20.0, fat=1.0, carb=0.0, protein=5.0),
+    nutrition_sample(2, kcal=900.0, mass=60.0, fat=4.0, carb=3.0, protein=6.0),
+]
+
+
+def test_mean_and_median_nutrition():
+    task = StubTask("nutrition", DISHES)
+    assert answers_of(Mean(), task, DISHES[:1])[0].nutrition == Nutrition(400.0, 30.0, 2.0, 1.0, 5.0)
+    assert answers_of(Blind(), task, DISHES[:1])[0].nutrition == Nutrition(200.0, 20.0, 1.0, 0.0, 5.0)
+
+
+def test_unknown_train_values_are_left_out_of_the_mean():
+    task = StubTask("nutrition", [nutrition_sample(0, kcal=100.0), nutrition_sample(1, kcal=300.0, fat=7.0)])
+    assert answers_of(Mean(), task, DISHES[:1])[0].nutrition == Nutrition(kcal=200.0, fat=7.0)
+
+
+@pytest.fixture
+def plate(tmp_path):
+    return save_image(tmp_path / "plate.png", np.zeros((96, 128, 3)))
+
+
+def half(side, shape=(64, 64)):
+    mask = np.zeros(shape, dtype=bool)
+    middle = shape[1] // 2
+    mask[:, slice(0, middle) if side == "left" else slice(middle, None)] = True
+    return mask
+
+
+def test_mean_mask_has_the_pictures_size(plate):
+    task = StubTask("mask", [mask_sample(n, "rice", half("left", (64 * (n + 1), 128))) for n in range(3)])
+    (answer,) = answers_of(Mean(), task, [mask_sample(9, "rice", half("left"), plate)])
+    assert np.array_equal(dense(answer), half("left", (96, 128)))
+    assert answer.masks[0].label == "rice"
+
+
+def test_blind_masks_depend_on_the_ingredient_only(plate):
+    train = [mask_sample(n, "rice", half("left")) for n in range(40)]
+    train += [mask_sample(40 + n, "corn", half("right")) for n in range(50)]
+    task = StubTask("mask", train)
+    asked = [mask_sample(n, name, half("left"), plate) for n, name in enumerate(("rice", "corn", "eel"))]
+    rice, corn, eel = answers_of(Blind(), task, asked)
+    assert np.array_equal(dense(rice), half("left", (96, 128)))
+    assert np.array_equal(dense(corn), half("right", (96, 128)))
+    assert eel.masks[0].label == "eel"
+    assert dense(eel).any()  # an ingredient never seen gets the overall prior
+
+
+def test_best_region_is_best_among_all_regions():
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        probability = rng.random((2, 4)) ** 2
+        total = probability.sum()
+        scores = []
+        for size in range(1, 9):
+            for chosen in combinations(range(8), size):
+                covered = probability.ravel()[list(chosen)].sum()
+                scores.append(covered / (size + total - covered))
+        region = best_region(probability)
+        covered = probability[region].sum()
+        assert covered / (region.sum() + total - covered) == pytest.approx(max(scores))
+
+
+def test_region_of_nothing_is_empty():
+    assert not best_region(np.zeros((4, 4))).any()
+    task = StubTask("mask", [mask_sample(0, "rice", np.zeros((8, 8), dtype=bool))])
+    assert task.train  # an empty train mask must not divide by zero either
+    assert not best_region(foreground_map(np.zeros((8, 8), dtype=bool))).any()
+
+
+def test_grids_keep_proportions():
+    mask = np.zeros((10, 20), dtype=bool)
+    mask[:5, :5] = True
+    grid = foreground_map(mask, 4)
+    assert grid.shape == (4, 4)
+    assert grid.mean() == pytest.approx(0.125, abs=0.005)
+    assert stretch(np.array([[1, 2]]), (2, 5)).tolist() == [[1, 1, 1, 2, 2]] * 2
+
+
+def test_image_size_is_height_and_width(plate):
+    class Bare:
+        def open(self):
+            return plate.open()
+
+    assert image_size(plate) == (96, 128)
+    assert image_size(Bare()) == (96, 128)
+
+
+def test_random_labels_cover_all_labels_evenly_whatever_their_frequency():
+    task = StubTask("label", labels(*["soup"] * 50, "pie", "rice"))
+    texts = [answer.text for answer in answers_of(RandomDraw(), task, labels(*["x"] * 600))]
+    counts = {text: texts.count(text) for text in set(texts)}
+    assert set(counts) == {"soup", "pie", "rice"}
+    assert all(150 < count < 250 for count in counts.values())
+
+
+def test_random_nutrition_is_a_train_dish():
+    task = StubTask("nutrition", DISHES)
+    known = {Nutrition.from_mapping(dish.reference) for dish in DISHES}
+    drawn = {answer.nutrition for answer in answers_of(RandomDraw(), task, labels(*["x"] * 40))}
+    assert drawn == known
+
+
+def test_random_mask_is_a_train_mask_resized(plate):
+    task = StubTask("mask", [mask_sample(0, "rice", half("left")), mask_sample(1, "corn", half("right"))])
+    asked = [mask_sample(number, "eel", half("left"), plate) for number in range(20)]
+    drawn = {dense(answer).tobytes() for answer in answers_of(RandomDraw(), task, asked)}
+    assert drawn == {half("left", (96, 128)).tobytes(), half("right", (96, 128)).tobytes()}
+
+
+def test_random_draws_depend_on_seed_and_sample_only():
+    task = StubTask("label", labels(*(f"dish{n}" for n in range(30))))
+    asked = labels(*["x"] * 25)
+    first = answers_of(RandomDraw(seed=1), task, asked)
+    assert answers_of(RandomDraw(seed=1), task, asked[::-1]) == first[::-1]
+    assert answers_of(RandomDraw(seed=2), task, asked) != first
+    assert RandomDraw(seed=1).identity != RandomDraw(seed=2).identity
+
+
+@pytest.mark.parametrize(("baseline", "kind"), [("majority", "nutrition"), ("majority", "mask"), ("mean", "label")])
+def test_tasks_of_another_kind_are_not_measured(baseline, kind):
+    task = StubTask(kind, labels("a"))
+    with pytest.raises(UnsupportedTask, match=f"baseline:{baseline} answers .* tasks only; stub.task is a {kind} task"):
+        prepare(load_adapter(f"baseline:{baseline}"), task, CHOICE)
+
+
+@pytest.mark.parametrize("name", ["majority", "random", "blind", "colour"])
+def test_empty_train_split_is_not_measured(name):
+    with pytest.raises(UnsupportedTask, match="nothing to be fitted on"):
+        prepare(load_adapter(f"baseline:{name}"), StubTask("label", []), CHOICE)
+
+
+@pytest.mark.parametrize("name", ["majority", "random", "blind", "oracle"])
+def test_asking_before_fitting_is_explained(name):
+    with pytest.raises(UsageError, match="before it was fitted"):
+        ask(load_adapter(f"baseline:{name}"), [StubTask("label", []).request(label_sample(0, "x"))])
+
+
+def test_oracle_can_be_told_the_samples_and_knows_no_others():
+    task = StubTask("label", [])
+    oracle = Oracle()
+    oracle.reveal(task, labels("apple_pie"))
+    assert ask(oracle, [task.request(label_sample(0, "?"))])[0].text == "apple pie"
+    with pytest.raises(UsageError, match="does not know s7"):
+        ask(oracle, [task.request(label_sample(7, "?"))])
+
+
+@pytest.mark.parametrize("task_name", ["food101.dish", "nutrition5k.total", "foodseg103.refer1"])
+def test_on_the_real_tasks_the_oracle_is_the_ceiling_and_the_rest_below(kitchen, task_name):
+    task = TASKS.get(task_name)
+    choice = resolve(task.dataset, "kitchen")
+    data = task.load(choice)
+    requests = [task.request(sample) for sample in data.samples]
+    primary = task.metrics[0]
+
+    def measure(name):
+        adapter = load_adapter(f"baseline:{name}")
+        prepare(adapter, task, choice)
+        together = ask(adapter, requests)
+        singly = [ask(adapter, [request])[0] for request in reversed(requests)][::-1]
+        assert singly == together  # neither the batch nor the order matters
+        scores = [
+            task.score(sample, answer.to_text(), data.vocabulary)
+            for sample, answer in zip(data.samples, together, strict=True)
+        ]
+        assert all(score.parsed and score.error is None for score in scores)
+        over = [score.values[primary.over] for score in scores] if primary.over else None
+        return primary.compute([score.values[primary.value] for score in scores], over)
+
+    ceiling = measure("oracle")
+    assert ceiling == (1.0 * primary.scale if primary.higher_is_better else 0.0)
+    names = ["random", "blind", "colour", "majority" if task.answer_kind == "label" else "mean"]
+    for name in names:
+        value = measure(name)
+        assert value < ceiling if primary.higher_is_better else value > ceiling
