@@ -12,7 +12,7 @@ from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, Protocol
 
 from foodbench.core.errors import AdapterFailed, AnswerInvalid, FoodbenchError, UsageError
-from foodbench.core.types import NUTRIENTS, Answer, Mask, Nutrition, Request
+from foodbench.core.types import NUTRIENTS, Answer, Mask, Nutrition, Request, well_formed
 
 if TYPE_CHECKING:
     from foodbench.data.roots import DatasetChoice
@@ -169,7 +169,7 @@ def check_answers(adapter_name: str, requests: Sequence[Request], answers: Any) 
 
 def _checked(adapter_name: str, request: Request, position: int, answer: Any) -> Answer:
     if isinstance(answer, str):
-        text = _storable(answer)
+        text = well_formed(answer)
         try:
             return Answer.from_text(text)
         except AnswerInvalid:
@@ -182,7 +182,7 @@ def _checked(adapter_name: str, request: Request, position: int, answer: Any) ->
             hint=_CONTRACT_HINT,
         )
     return Answer(
-        text=_storable(answer.text),
+        text=well_formed(answer.text),
         masks=tuple(_plain_mask(mask) for mask in answer.masks),
         nutrition=None if answer.nutrition is None else _finite_nutrition(answer.nutrition),
     )
@@ -218,7 +218,7 @@ def _problem(answer: Any) -> str | None:
 
 def _plain_mask(mask: Mask) -> Mask:
     height, width = mask.size
-    label = None if mask.label is None else _storable(str(mask.label))
+    label = None if mask.label is None else well_formed(str(mask.label))
     return Mask(size=(int(height), int(width)), counts=mask.counts, label=label)
 
 
@@ -233,10 +233,6 @@ def _finite(value: Any) -> float | None:
     except OverflowError:
         return None
     return number if math.isfinite(number) else None
-
-
-def _storable(text: str) -> str:
-    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _where(requests: Sequence[Request]) -> str:

@@ -62,14 +62,17 @@ def command(context: click.Context, as_json: bool, quiet: bool, **settings: Any)
     Exit codes: 0 every task measured; 2 wrong usage; 4 a task failed or the run is incomplete (run it again); 5 data
     missing or damaged; 130 interrupted.
     """
+    from foodbench.tasks import select
+
+    tasks = select(settings["tasks"])  # a typo is told before anything else is imported
+
     from foodbench.cli.progress import ConsoleReporter
     from foodbench.core.paths import runs_dir
     from foodbench.engine.runner import RunOptions, execute
-    from foodbench.tasks import select
 
     leads = os.environ.get("RANK", "0") == "0"
     plain = {name: value for name, value in settings.items() if name not in _NOT_CONFIG}
-    chosen = RunOptions(**{**plain, "tasks": select(plain["tasks"]), "out": plain["out"] or runs_dir()})
+    chosen = RunOptions(**{**plain, "tasks": tasks, "out": plain["out"] or runs_dir()})
     outcome = execute(chosen, _resolved(context, plain), ConsoleReporter(quiet=quiet or not leads))
     if leads:
         _print(outcome, as_json=as_json, quiet=quiet)

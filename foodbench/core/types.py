@@ -24,6 +24,11 @@ ENVELOPE_VERSION = 1
 MAX_ENVELOPE_CHARS = 8_000_000
 
 
+def well_formed(text: str) -> str:
+    """`text` with lone surrogates (which no file can hold) replaced; an escape in JSON makes them."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
 class ImageSource(Protocol):
     """A picture that is opened only when somebody looks at it (implemented by `foodbench.data.images.ImageFile`)."""
 
@@ -112,7 +117,9 @@ class Mask:
             raise AnswerInvalid("A mask's 'size' must be [height, width], two positive integers.")
         if not isinstance(counts, str) or not (label is None or isinstance(label, str)):
             raise AnswerInvalid("A mask's 'counts' (and 'label', if given) must be strings.")
-        return cls(size=(size[0], size[1]), counts=counts, label=label)
+        return cls(
+            size=(size[0], size[1]), counts=well_formed(counts), label=None if label is None else well_formed(label)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +183,7 @@ class Answer:
         if nutrition is not None and not isinstance(nutrition, Mapping):
             raise AnswerInvalid("The answer envelope's 'nutrition' must be an object.")
         return cls(
-            text=text,
+            text=well_formed(text),
             masks=tuple(Mask.from_mapping(mask) for mask in masks),
             nutrition=None if nutrition is None else Nutrition.from_mapping(nutrition),
         )

@@ -14,7 +14,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from lmms_eval.api.instance import GenerationResult, Instance, TokenCounts, unwrap_generation_output
 from lmms_eval.api.model import lmms
@@ -22,21 +22,10 @@ from lmms_eval.api.model import lmms
 from foodbench.adapters.base import received
 from foodbench.core.errors import AdapterFailed, FoodbenchError
 from foodbench.core.files import AppendLog
+from foodbench.core.types import well_formed
 from foodbench.engine.processes import Processes
+from foodbench.engine.reporting import Progress
 from foodbench.runs.store import StoredAnswer, TaskFolder
-
-
-class Progress(Protocol):
-    """Told how far a task is."""
-
-    def begin(self, label: str, total: int, done: int) -> None:
-        """A task of `total` samples begins, `done` of them answered before."""
-
-    def advance(self, count: int) -> None:
-        """`count` more are answered."""
-
-    def end(self) -> None:
-        """The task's answers are complete, or it stopped."""
 
 
 @dataclass
@@ -177,7 +166,7 @@ def _generate(model: lmms, batch: Sequence[Instance]) -> list[Any]:
 def _as_stored(output: Any, seconds: float) -> StoredAnswer:
     text, counts = unwrap_generation_output(output)
     tokens = counts.to_dict() if counts is not None else None
-    return StoredAnswer(answer=text if isinstance(text, str) else str(text), seconds=seconds, tokens=tokens or None)
+    return StoredAnswer(answer=well_formed(str(text)), seconds=seconds, tokens=tokens or None)
 
 
 def _journal_records(answers: Mapping[str, StoredAnswer]) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""A run: data first, then the model, then one task after the other, each saved as soon as it ends."""
+"""A run: all data first, then the model's weights, then one task after the other, each saved as soon as it ends."""
 
 from __future__ import annotations
 
@@ -8,34 +8,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from foodbench.core.errors import DataMissing, ExitCode, FoodbenchError, ProviderDown, StorageFull, UnsupportedTask
 from foodbench.core.hashing import fingerprint
 from foodbench.data.roots import resolve
 from foodbench.engine import evaluation, scoring
-from foodbench.engine.journal import JournaledModel, Progress
 from foodbench.engine.models import RunModel
 from foodbench.engine.processes import Processes
 from foodbench.engine.references import measure_references
+from foodbench.engine.reporting import Reporter
 from foodbench.runs.provenance import collect
 from foodbench.runs.schema import ConfigValue, ModelIdentity, RunFile, TaskResult, TaskStatus, TaskTime
 from foodbench.runs.store import RunFolder
 from foodbench.tasks import TASKS
 from foodbench.tasks.base import FoodTask, TaskData
-
-
-class Reporter(Progress, Protocol):
-    """Told what happens; the command line prints it."""
-
-    def chosen(self, loaded: Sequence[TaskData], not_measured: Mapping[str, FoodbenchError]) -> None:
-        """The data is loaded: these tasks will run, these will not, and why."""
-
-    def finished(self, result: TaskResult) -> None:
-        """A task is complete and saved."""
-
-    def failed(self, task: str, error: FoodbenchError) -> None:
-        """A task ended in an error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +92,10 @@ def execute(options: RunOptions, config: Mapping[str, ConfigValue], reporter: Re
         DataMissing: `require_all` is set and a dataset is missing; or no task is left to run.
         StorageFull: the run's folder cannot be written.
     """
+    model = RunModel(options.model, options.model_args, options.batch_size)  # loads no weights yet
     loaded, not_measured, broken = _load(options)
     processes = Processes.from_environment()
     try:
-        model = RunModel(options.model, options.model_args, options.batch_size)
         folder = RunFolder(options.out / run_id(options, model.identity))
         outcome = RunOutcome(folder=folder, not_measured=dict(not_measured), errors=dict(broken), rank=processes.rank)
         run = _Run(options, model, folder, processes, reporter, outcome)
@@ -139,7 +126,7 @@ def run_id(options: RunOptions, identity: str) -> str:
 def _load(
     options: RunOptions,
 ) -> tuple[list[TaskData], dict[str, FoodbenchError], dict[str, FoodbenchError]]:
-    """Load every task's data before any model: ready ones, ones without data, ones with broken data."""
+    """Load every task's data before any weights: ready ones, ones without data, ones with broken data."""
     loaded: list[TaskData] = []
     missing: dict[str, FoodbenchError] = {}
     broken: dict[str, FoodbenchError] = {}
@@ -239,6 +226,8 @@ class _Run:
         return True
 
     def _measure(self, data: TaskData) -> TaskResult:
+        from foodbench.engine.journal import JournaledModel  # imports lmms-eval, ~5 s: not before there is work
+
         started, clock = _now(), time.perf_counter()
         self.model.prepare(data)
         task_object, hooks = evaluation.build_task(data, chat=self.model.chat)

@@ -28,6 +28,11 @@ class Output:
     def __init__(self, code: int, out: str, err: str) -> None:
         self.code, self.out, self.err = code, out, err
 
+    @property
+    def error(self) -> list[str]:
+        """The lines of the error."""
+        return [line for line in self.err.splitlines() if line.startswith(("error:", "hint:"))]
+
 
 def load_task(name: str, kitchen: Path) -> TaskData:
     task = TASKS.get(name)
