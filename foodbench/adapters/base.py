@@ -30,8 +30,8 @@ class Adapter(Protocol):
     - `identity: str`: names the model and every setting that can change its answers (never keys, never throughput
       settings such as a batch size). Stored answers are reused only under the same identity. Default: the class.
     - `batch_size: int`: how many requests it likes to get at once.
-    - `answers_singly: bool`: an answer never depends on what else is in its batch (a served model, say). Then a batch that
-      was interrupted is asked only for what is missing, not as a whole.
+    - `answers_singly: bool`: an answer never depends on what else is in its batch (a served model, say). Then an
+      interrupted batch is asked only for what is missing, not as a whole.
     - `prepare(task, choice) -> None`: called once before a task's first request; baselines fit themselves here. Raises
       `UnsupportedTask` if the model cannot answer such a task by its nature; the task is then "not measured: why".
     - `usage() -> Mapping[str, int | float | None]`: totals so far, e.g. tokens and cost.

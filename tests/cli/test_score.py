@@ -1,0 +1,115 @@
+"""Scoring without a model: again, and from a file of predictions."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from foodbench.data.roots import resolve
+from foodbench.tasks import TASKS
+from tests.cli.stored_runs import Output
+
+Foodbench = Callable[..., Output]
+
+
+def the_run() -> Path:
+    (run,) = Path(os.environ["FOODBENCH_RUNS"]).iterdir()
+    return run
+
+
+def without_time(path: Path) -> object:
+    document = json.loads(path.read_text())
+    return {key: value for key, value in document.items() if key not in ("time", "provenance")}
+
+
+def test_scoring_again_changes_nothing(foodbench: Foodbench, kitchen: Path) -> None:
+    assert foodbench("run", "--model", "baseline:random", "--tasks", "all").code == 0
+    before = {path: without_time(path) for path in the_run().rglob("result.json")}
+    samples = {path: path.read_bytes() for path in the_run().rglob("samples.jsonl")}
+    again = foodbench("score", the_run())
+    assert again.code == 0
+    assert {path: without_time(path) for path in before} == before
+    assert {path: path.read_bytes() for path in samples} == samples
+
+
+def test_scoring_again_reads_with_todays_parser(foodbench: Foodbench, kitchen: Path) -> None:
+    assert foodbench("run", "--model", "baseline:oracle", "--tasks", "food101.dish").code == 0
+    (path,) = the_run().rglob("samples.jsonl")
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    lines[0]["answer"] = "no idea"
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    results = json.loads(foodbench("score", the_run(), "--json").out)
+    assert results[0]["metrics"][0]["value"] == pytest.approx(100 * 23 / 24)
+
+
+def predictions(task: str, path: Path, change: Callable[[list[dict]], list[dict]] = lambda lines: lines) -> Path:
+    loaded = TASKS.get(task).load(resolve(TASKS.get(task).dataset, "kitchen"))
+    lines = []
+    for sample in loaded.samples:
+        answer = TASKS.get(task).oracle(sample)
+        line: dict = {"sample_id": sample.sample_id, "text": answer.text}
+        if answer.masks:
+            line["masks"] = [mask.as_dict() for mask in answer.masks]
+        if answer.nutrition:
+            line["nutrition"] = answer.nutrition.as_dict()
+        lines.append(line)
+    path.write_text("".join(json.dumps(line) + "\n" for line in change(lines)))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("task", "best"), [("food101.dish", 100.0), ("nutrition5k.total", 0.0), ("foodseg103.refer1", 1.0)]
+)
+def test_predictions_made_elsewhere(
+    foodbench: Foodbench, kitchen: Path, tmp_path: Path, task: str, best: float
+) -> None:
+    output = foodbench("score", predictions(task, tmp_path / "mine.jsonl"), "--task", task, "--json")
+    assert output.code == 0, output.err
+    (result,) = json.loads(output.out)
+    assert result["metrics"][0]["value"] == best
+    assert result["model"]["spec"] == "predictions:mine"
+    shown = foodbench("show", the_run().name)
+    assert shown.code == 0
+    assert task in shown.out
+
+
+def test_incomplete_predictions_are_refused_or_counted_as_wrong(
+    foodbench: Foodbench, kitchen: Path, tmp_path: Path
+) -> None:
+    path = predictions("food101.dish", tmp_path / "mine.jsonl", lambda lines: lines[:18])
+    refused = foodbench("score", path, "--task", "food101.dish")
+    assert refused.code == 2
+    assert "no prediction for 6 of 24" in refused.error[0]
+    counted = foodbench("score", path, "--task", "food101.dish", "--allow-missing", "--json")
+    (result,) = json.loads(counted.out)
+    assert result["n"] == 24
+    assert result["metrics"][0]["value"] == 75.0
+    assert result["parse_rate"] == 0.75
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "message"),
+    [
+        (lambda lines: [*lines, lines[0]], 2, "comes twice"),
+        (lambda lines: [{**lines[0], "sample_id": lines[0]["sample_id"] + "0"}, *lines[1:]], 2, "Unknown sample"),
+        (lambda lines: [{**lines[0], "confidence": 1}, *lines[1:]], 5, "confidence"),
+        (lambda lines: [{"sample_id": 7}, *lines[1:]], 5, "line 1"),
+    ],
+)
+def test_wrong_predictions_are_named(
+    foodbench: Foodbench, kitchen: Path, tmp_path: Path, change: Callable[[list], list], code: int, message: str
+) -> None:
+    output = foodbench("score", predictions("food101.dish", tmp_path / "mine.jsonl", change), "--task", "food101.dish")
+    assert output.code == code
+    assert message in output.error[0]
+    assert len(output.error) == 2
+
+
+def test_a_file_without_its_task_and_a_folder_without_a_run(foodbench: Foodbench, tmp_path: Path) -> None:
+    (tmp_path / "p.jsonl").write_text("")
+    assert foodbench("score", tmp_path / "p.jsonl").code == 2
+    assert foodbench("score", tmp_path / "nothing").code == 5
