@@ -6,16 +6,24 @@ parser. Both are measured, by running the task's floor baselines and the oracle 
 
 from __future__ import annotations
 
+import contextlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from foodbench import __version__
 from foodbench.adapters import base
 from foodbench.adapters.resolve import load_adapter
-from foodbench.core.errors import FoodbenchError
+from foodbench.core.errors import FoodbenchError, StorageFull
+from foodbench.core.files import atomic_write_json
+from foodbench.core.hashing import fingerprint
+from foodbench.core.paths import home
+from foodbench.data.roots import open_dataset
 from foodbench.stats.summary import point_values
 from foodbench.tasks.base import TaskData
 
+Role = Literal["floor", "ceiling"]
 ORACLE = "baseline:oracle"
 
 
@@ -30,22 +38,39 @@ class Reference:
         reason: why not.
     """
 
-    role: Literal["floor", "ceiling"]
+    role: Role
     model: str
     values: Mapping[str, float | None] = field(default_factory=dict)
     reason: str | None = None
 
 
 def measure_references(data: TaskData) -> list[Reference]:
-    """Run the task's floor baselines and the oracle on the loaded samples.
+    """What the task's floor baselines and the oracle earn on the loaded samples.
 
     A baseline that cannot be fitted (say, because the train split is not on disk) has a reason instead of values.
+    Figures are kept in foodbench's home under a digest of all that they depend on: fitting the baselines takes seconds
+    to minutes, and every run on the same samples needs the same ones.
     """
-    roles: list[tuple[Literal["floor", "ceiling"], str]] = [("floor", name) for name in data.task.floors]
-    return [_measure(data, role, name) for role, name in [*roles, ("ceiling", ORACLE)]]
+    roles: list[tuple[Role, str]] = [*(("floor", name) for name in data.task.floors), ("ceiling", ORACLE)]
+    return [_cached(data, role, name) for role, name in roles]
 
 
-def _measure(data: TaskData, role: Literal["floor", "ceiling"], name: str) -> Reference:
+def _cached(data: TaskData, role: Role, name: str) -> Reference:
+    train = open_dataset(data.choice).fingerprint(data.task.train_split)
+    digest = fingerprint([name, __version__, data.fingerprint, train]).removeprefix("sha256:")
+    path = home() / "references" / f"{digest}.json"
+    try:
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        return Reference(role=role, model=name, values=dict(kept["values"]))
+    except (OSError, ValueError, TypeError, KeyError):
+        reference = _measure(data, role, name)
+    if reference.reason is None:
+        with contextlib.suppress(StorageFull):  # a figure that cannot be kept is measured again
+            atomic_write_json(path, {"model": name, "task": data.task.versioned_name, "values": dict(reference.values)})
+    return reference
+
+
+def _measure(data: TaskData, role: Role, name: str) -> Reference:
     try:
         adapter = load_adapter(name, {})
         base.prepare(adapter, data.task, data.choice)

@@ -1,0 +1,1 @@
+"""The small FoodLMM that the package carries: trained from nothing on rendered plates."""

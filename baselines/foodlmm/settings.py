@@ -1,0 +1,173 @@
+"""What a training run is told: read from YAML, checked, frozen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from baselines.foodlmm.templates import FAMILIES
+from foodbench.core.errors import DataMissing, UsageError
+
+Positive = Annotated[int, Field(gt=0)]
+Rate = Annotated[float, Field(gt=0)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SizeShare(_Section):
+    """One size of rendered plates.
+
+    Attributes:
+        size: (height, width) in pixels.
+        share: its weight among the training plates.
+    """
+
+    size: tuple[Positive, Positive]
+    share: Rate
+
+
+class DataSettings(_Section):
+    """Rendered plates.
+
+    Attributes:
+        stream: name of the seed stream, disjoint from those of the benchmark's datasets.
+        train_plates: how many different plates to learn from.
+        val_plates: how many plates of the validation stream to measure on at the end.
+        monitor_plates: how many of them to measure on during training.
+        sizes: the mix of picture sizes.
+    """
+
+    stream: str = "foodlmm"
+    train_plates: Positive
+    val_plates: Positive
+    monitor_plates: Positive
+    sizes: tuple[SizeShare, ...]
+
+
+class ModelSettings(_Section):
+    """Shapes of the model.
+
+    Attributes:
+        vocab_size: of the byte-pair tokenizer, special tokens not counted.
+        max_segments: numbered ingredients.
+        image_size: side of both branches' input in pixels.
+        clip_patch, sam_patch: patch sides in pixels.
+        clip_hidden, clip_layers, text_hidden, text_layers, sam_hidden, sam_layers: widths and depths.
+        mask_channels: width of the mask decoder.
+    """
+
+    vocab_size: Positive
+    max_segments: Positive
+    image_size: Positive
+    clip_patch: Positive
+    clip_hidden: Positive
+    clip_layers: Positive
+    text_hidden: Positive
+    text_layers: Positive
+    sam_patch: Positive
+    sam_hidden: Positive
+    sam_layers: Positive
+    sam_window: Positive
+    mask_channels: Positive
+
+
+class StageSettings(_Section):
+    """One stage's schedule: linear warm-up, then linear decay to `final_share` of the learning rate.
+
+    Attributes:
+        steps: optimiser steps.
+        images: plates per step.
+        learning_rate: of both optimisers (Muon's updates are scaled to AdamW's size).
+        warmup: steps.
+        final_share: of the learning rate at the end.
+        vision_share: of the learning rate for the image encoders and the mask decoder.
+    """
+
+    steps: Positive
+    images: Positive
+    learning_rate: Rate
+    warmup: Positive
+    final_share: Rate = 0.05
+    vision_share: Rate = 1.0
+
+
+class JointSettings(StageSettings):
+    """The second stage.
+
+    Attributes:
+        row_tokens: length of a plate's row; it takes as many independent questions as fit, so that little is padding.
+        masks_drawn: masks per step that the mask decoder draws.
+        families: weight of each family of questions.
+        bce, dice, nutrition, alignment, patch_words: weights of the losses beside the text's.
+    """
+
+    row_tokens: Positive
+    masks_drawn: Positive
+    families: dict[str, Rate]
+    bce: float = 2.0
+    dice: float = 0.5
+    nutrition: float = 1.0
+    alignment: float = 1.0
+    patch_words: float = 0.5
+
+    @field_validator("families")
+    @classmethod
+    def _known(cls, families: dict[str, float]) -> dict[str, float]:
+        unknown = sorted(set(families) - set(FAMILIES))
+        if unknown or not families:
+            raise ValueError(f"unknown families {unknown}; known: {', '.join(FAMILIES)}")
+        return families
+
+
+class TrainSettings(_Section):
+    """A whole run.
+
+    Attributes:
+        seed: of weights, data order and questions.
+        threads: of torch; part of the settings because sums depend on it in the last digit.
+        log_every: steps whose mean losses make one line of the log.
+        save_every: steps between resumable states; a multiple of `log_every`, so that no line is torn apart.
+        validate_every: joint steps between measurements.
+    """
+
+    seed: int
+    threads: Positive = 2
+    log_every: Positive = 25
+    save_every: Positive = 200
+    validate_every: Positive = 500
+    data: DataSettings
+    model: ModelSettings
+    pretrain: StageSettings
+    joint: JointSettings
+
+    @model_validator(mode="after")
+    def _whole_windows(self) -> TrainSettings:
+        if self.save_every % self.log_every:
+            raise ValueError(f"save_every ({self.save_every}) must be a multiple of log_every ({self.log_every})")
+        return self
+
+
+def load_settings(path: Path) -> TrainSettings:
+    """Read a recipe.
+
+    Raises:
+        DataMissing: no such file.
+        UsageError: not YAML, or wrong keys or values.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise DataMissing(f"Cannot read {path}.", hint="Give a recipe with --config.") from error
+    try:
+        return TrainSettings.model_validate(yaml.safe_load(text))
+    except yaml.YAMLError as error:
+        raise UsageError(f"{path} is not valid YAML.", hint=str(error).splitlines()[0]) from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise UsageError(f"{path}: {where}: {first['msg']}.", hint="See baselines/foodlmm/settings.py.") from error

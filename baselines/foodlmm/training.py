@@ -1,0 +1,209 @@
+"""Two stages of training, resumable at any saved step with the same result as without the interruption."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from pickle import UnpicklingError  # the name of an error; nothing is unpickled
+from typing import Any
+
+import numpy as np
+import torch
+
+from baselines.foodlmm.building import Scaffold, build_config, build_model
+from baselines.foodlmm.losses import Losses, joint_losses, pretraining_losses
+from baselines.foodlmm.packing import Packer, image_batch
+from baselines.foodlmm.plates import Plates
+from baselines.foodlmm.progress import Reporter
+from baselines.foodlmm.schedule import Optimizers, learning_rate
+from baselines.foodlmm.settings import StageSettings, TrainSettings
+from baselines.foodlmm.validation import Examiner
+from foodbench.core.errors import CheckpointError
+from foodbench.core.files import AppendLog, atomic_write, read_json_lines
+from foodbench.data.kitchen.ingredients import INGREDIENTS
+from foodbench.models.foodlmm import FoodLMMForConditionalGeneration, FoodLMMProcessor
+
+STAGES = ("pretrain", "joint")
+_MASKS_PER_PLATE = 2
+_REPORTED_ONLY = "ciou"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a finished run leaves.
+
+    Attributes:
+        model: the trained model.
+        processor: its processor.
+    """
+
+    model: FoodLMMForConditionalGeneration
+    processor: FoodLMMProcessor
+
+
+class Trainer:
+    """Trains one model in a folder that holds its state (`state.pt`) and its log (`log.jsonl`).
+
+    Every batch is a pure function of the settings, the plates and the step, so a state needs no record of how far any
+    generator had come.
+    """
+
+    def __init__(
+        self,
+        settings: TrainSettings,
+        plates: Plates,
+        processor: FoodLMMProcessor,
+        folder: Path,
+        reporter: Reporter,
+        examiner: Examiner | None = None,
+    ) -> None:
+        torch.set_num_threads(settings.threads)
+        self._settings = settings
+        self._plates = plates
+        self._state_path = folder / "state.pt"
+        self._log_path = folder / "log.jsonl"
+        self._reporter = reporter
+        self._examiner = examiner
+        self.processor = processor
+        config = build_config(settings.model, self.processor, plates.nutrition_scale())
+        self.model = build_model(config, settings.seed)
+        self.scaffold = Scaffold(config, self.processor)
+        self._packer = Packer(plates, self.processor, self.model.roles(), settings.joint)
+
+    def run(self, stop_after: int | None = None) -> Outcome:
+        """Train from the saved state, if any, to the end.
+
+        Args:
+            stop_after: stop after that many steps of this call (an interruption, for tests).
+
+        Raises:
+            CheckpointError: the saved state belongs to another recipe or is damaged.
+            StorageFull: state or log cannot be written.
+        """
+        first_stage, first_step, optimizer_state = self._resume()
+        self._trim_log(first_stage, first_step)
+        budget = stop_after
+        with AppendLog(self._log_path) as log:
+            for stage_name in STAGES[STAGES.index(first_stage) :]:
+                stage: StageSettings = getattr(self._settings, stage_name)
+                optimizers = Optimizers(self.model, self.scaffold, stage)
+                if optimizer_state is not None:
+                    optimizers.load_state_dict(optimizer_state)
+                last = stage.steps if budget is None else min(stage.steps, first_step + budget)
+                self._run_stage(stage_name, stage, optimizers, range(first_step, last), log)
+                if budget is not None:
+                    budget -= last - first_step
+                    if not budget:
+                        break
+                first_step, optimizer_state = 0, None
+        return Outcome(self.model, self.processor)
+
+    def _run_stage(self, name: str, stage: StageSettings, optimizers: Optimizers, steps: range, log: AppendLog) -> None:
+        losses_at: Callable[[int], Losses] = getattr(self, f"_{name}_losses")
+        window: list[dict[str, float]] = []
+        self._reporter.start(name, stage.steps, steps.start)
+        began = time.monotonic()
+        for step in steps:
+            losses = losses_at(step)
+            total = torch.stack([value for key, value in losses.items() if key != _REPORTED_ONLY]).sum()
+            optimizers.step(total, step)
+            window.append({key: float(value.detach()) for key, value in losses.items()})
+            done = step + 1
+            if done % self._settings.log_every == 0 or done == stage.steps:
+                means = _means(window)
+                rate = (done - steps.start) / (time.monotonic() - began)
+                record = {"stage": name, "step": done, "rate": learning_rate(stage, step), "losses": means}
+                log.append({**record, "steps_per_second": round(rate, 3)})
+                window = []
+            self._reporter.advance(note=_note(losses))
+            if self._examiner and name == STAGES[-1] and self._time_to_measure(done, stage.steps):
+                measured = self._examiner.measure(self.model, self.processor)
+                log.append({"stage": name, "step": done, "val": measured})
+                self._reporter.say(f"step {done}: {json.dumps(measured)}")
+            if done % self._settings.save_every == 0 or done == stage.steps:
+                self._save(name, done, optimizers)
+
+    def _time_to_measure(self, done: int, steps: int) -> bool:
+        return done % self._settings.validate_every == 0 and done < steps
+
+    def _indices(self, stage: StageSettings, rng: np.random.Generator) -> np.ndarray:
+        return rng.integers(len(self._plates), size=stage.images)
+
+    def _pretrain_losses(self, step: int) -> Losses:
+        rng = np.random.default_rng([self._settings.seed, 0, step])
+        indices = self._indices(self._settings.pretrain, rng)
+        images = image_batch(self._plates, indices, self.processor, rng)
+        masks = []
+        for row, index in enumerate(indices.tolist()):
+            names = self._plates.facts(index).ingredients
+            chosen = rng.permutation(len(names))[:_MASKS_PER_PLATE].tolist()
+            masks += [(row, INGREDIENTS[names[place]].number) for place in chosen]
+        return pretraining_losses(self.model, self.scaffold, images, torch.tensor(masks))
+
+    def _joint_losses(self, step: int) -> Losses:
+        rng = np.random.default_rng([self._settings.seed, 1, step])
+        indices = self._indices(self._settings.joint, rng)
+        images = image_batch(self._plates, indices, self.processor, rng)
+        turns = self._packer.turns(indices, rng)
+        return joint_losses(self.model, self.scaffold, images, turns, self._settings.joint)
+
+    def _save(self, stage: str, step: int, optimizers: Optimizers) -> None:
+        buffer = io.BytesIO()
+        torch.save(
+            {
+                "settings": self._settings.model_dump_json(),
+                "stage": stage,
+                "step": step,
+                "model": self.model.state_dict(),
+                "scaffold": self.scaffold.state_dict(),
+                "optimizers": optimizers.state_dict(),
+                "torch_rng": torch.get_rng_state(),
+            },
+            buffer,
+        )
+        atomic_write(self._state_path, buffer.getvalue())
+
+    def _resume(self) -> tuple[str, int, list[dict[str, Any]] | None]:
+        """Stage, next step and optimiser state; weights are loaded."""
+        if not self._state_path.exists():
+            return STAGES[0], 0, None
+        try:
+            state = torch.load(self._state_path, weights_only=True)
+            if state["settings"] != self._settings.model_dump_json():
+                raise CheckpointError(
+                    f"{self._state_path} belongs to another recipe.",
+                    hint="Choose another --out, or delete that folder.",
+                )
+            self.model.load_state_dict(state["model"])
+            self.scaffold.load_state_dict(state["scaffold"])
+            torch.set_rng_state(state["torch_rng"])
+        except (RuntimeError, KeyError, EOFError, ValueError, OSError, UnpicklingError) as error:
+            raise CheckpointError(
+                f"{self._state_path} cannot be read: {type(error).__name__}.", hint="Delete it to start anew."
+            ) from error
+        stage, step = state["stage"], int(state["step"])
+        self._reporter.say(f"resumed after {stage} step {step}")
+        if stage == STAGES[0] and step >= self._settings.pretrain.steps:
+            return STAGES[1], 0, None
+        return stage, step, state["optimizers"]
+
+    def _trim_log(self, stage: str, first_step: int) -> None:
+        """Drop records of steps after the saved state: they will be made again."""
+        if not self._log_path.exists():
+            return
+        now = (STAGES.index(stage), first_step)
+        kept = [r for r in read_json_lines(self._log_path) if (STAGES.index(r["stage"]), r["step"]) <= now]
+        atomic_write(self._log_path, "".join(json.dumps(record) + "\n" for record in kept))
+
+
+def _means(window: list[dict[str, float]]) -> dict[str, float]:
+    names = {name: None for losses in window for name in losses}
+    return {name: round(float(np.mean([losses[name] for losses in window if name in losses])), 5) for name in names}
+
+
+def _note(losses: Losses) -> str:
+    return " ".join(f"{name} {float(value.detach()):.2f}" for name, value in losses.items())

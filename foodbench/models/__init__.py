@@ -1,0 +1,1 @@
+"""Architectures in Hugging Face style: one folder each with `configuration_`, `modeling_` and `processing_` modules."""

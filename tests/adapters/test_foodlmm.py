@@ -1,0 +1,204 @@
+"""The FoodLMM adapter: the packaged checkpoint at work, and checkpoints that are refused."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from foodbench.adapters.base import ask, batch_size_of, identity_of
+from foodbench.adapters.foodlmm import FoodLMM
+from foodbench.core.errors import CheckpointError, DataMissing, UsageError
+from foodbench.core.types import Request
+from foodbench.data.images import ImageFile
+from foodbench.data.kitchen import INGREDIENT_NAMES, Plate, plate_seed, render
+from foodbench.metrics.masks import decode
+from foodbench.models.foodlmm import KITCHEN_CHECKPOINT
+from foodbench.tasks import prompts
+
+SIZES = ((224, 224), (224, 280), (280, 224), (480, 640))
+
+
+@pytest.fixture(scope="module")
+def adapter() -> FoodLMM:
+    return FoodLMM(device="cpu")
+
+
+@pytest.fixture(scope="module")
+def plates(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[Plate, ImageFile]]:
+    """Plates of a test stream of their own, as files."""
+    folder = tmp_path_factory.mktemp("plates")
+    made = []
+    for index in range(32):
+        # One in eight is of the largest size, which takes ten times as long to render.
+        size = SIZES[3] if index % 8 == 7 else SIZES[index % 3]
+        plate = render(plate_seed("test", "foodlmm-tests", index), size)
+        path = folder / f"{index}.png"
+        Image.fromarray(plate.image).save(path)
+        made.append((plate, ImageFile(path)))
+    return made
+
+
+def request(image: Any, question: str, **generation: Any) -> Request:
+    return Request("any.task", "sample", image, question, generation=generation)
+
+
+def test_names_the_dish(adapter: FoodLMM, plates: list[tuple[Plate, ImageFile]]) -> None:
+    answers = ask(adapter, [request(image, prompts.DISH, max_new_tokens=32) for _, image in plates])
+    right = [answer.text == f"It is {plate.dish}." for answer, (plate, _) in zip(answers, plates, strict=True)]
+    assert np.mean(right) > 0.9
+    assert all(not answer.masks and answer.nutrition is None for answer in answers)
+
+
+def test_points_at_what_is_there(adapter: FoodLMM, plates: list[tuple[Plate, ImageFile]]) -> None:
+    asked = [plate.portions[index % len(plate.portions)].name for index, (plate, _) in enumerate(plates)]
+    questions = [prompts.REFER[index % 4].format(ingredient=name) for index, name in enumerate(asked)]
+    answers = ask(adapter, [request(image, text) for (_, image), text in zip(plates, questions, strict=True)])
+    intersection = union = answered = 0
+    for name, answer, (plate, _) in zip(asked, answers, plates, strict=True):
+        wanted = plate.mask(name)
+        drawn = np.zeros_like(wanted)
+        if answer.masks:
+            assert answer.masks[0].size == wanted.shape
+            answered += answer.masks[0].label == name
+            drawn = decode(answer.masks[0])
+        intersection += int((wanted & drawn).sum())
+        union += int((wanted | drawn).sum())
+    assert intersection / union > 0.7
+    assert answered / len(plates) > 0.85
+
+
+def test_refuses_what_is_not_there(adapter: FoodLMM, plates: list[tuple[Plate, ImageFile]]) -> None:
+    asked = []
+    for index, (plate, _) in enumerate(plates):
+        present = {portion.name for portion in plate.portions}
+        absent = [name for name in INGREDIENT_NAMES if name not in present]
+        asked.append(absent[index % len(absent)])
+    questions = [prompts.REFER[index % 4].format(ingredient=name) for index, name in enumerate(asked)]
+    answers = ask(adapter, [request(image, text) for (_, image), text in zip(plates, questions, strict=True)])
+    refused = [
+        not answer.masks and "not found in this picture" in answer.text and name in answer.text
+        for name, answer in zip(asked, answers, strict=True)
+    ]
+    assert np.mean(refused) > 0.8
+
+
+def test_weighs_the_meal(adapter: FoodLMM, plates: list[tuple[Plate, ImageFile]]) -> None:
+    answers = ask(adapter, [request(image, prompts.TOTAL_NUTRITION) for _, image in plates])
+    errors, truth = [], []
+    for answer, (plate, _) in zip(answers, plates, strict=True):
+        assert answer.nutrition is not None
+        assert set(answer.nutrition.as_dict()) == {"kcal", "mass", "fat", "carb", "protein"}
+        assert f"calories {answer.nutrition.kcal:.1f} kcal" in answer.text
+        errors.append(abs((answer.nutrition.kcal or 0.0) - (plate.total.kcal or 0.0)))
+        truth.append(plate.total.kcal or 0.0)
+    assert np.mean(errors) / np.mean(truth) < 0.25
+
+
+def test_batch_size_does_not_change_answers(plates: list[tuple[Plate, ImageFile]], adapter: FoodLMM) -> None:
+    requests = [request(image, prompts.REFER[0].format(ingredient="rice")) for _, image in plates[:4]]
+    one_by_one = FoodLMM(device="cpu", batch_size=1)
+    assert batch_size_of(one_by_one, 99) == 1
+    assert identity_of(one_by_one) == identity_of(adapter)
+    together, apart = adapter.answer(requests), one_by_one.answer(requests)
+    assert [answer.text for answer in together] == [answer.text for answer in apart]
+
+
+def test_token_limits_hold_per_request(adapter: FoodLMM, plates: list[tuple[Plate, ImageFile]]) -> None:
+    image = plates[0][1]
+    short, long = adapter.answer(
+        [
+            request(image, prompts.TOTAL_NUTRITION, max_new_tokens=3),
+            request(image, prompts.TOTAL_NUTRITION, max_new_tokens=64),
+        ]
+    )
+    assert long.text.startswith(short.text)
+    assert len(short.text) < len(long.text)
+
+
+def test_a_missing_picture_is_the_data_s_error(adapter: FoodLMM, tmp_path: Path) -> None:
+    with pytest.raises(DataMissing):
+        ask(adapter, [request(ImageFile(tmp_path / "none.jpg"), prompts.DISH)])
+
+
+def test_any_question_gets_some_answer(adapter: FoodLMM, plates: list[tuple[Plate, ImageFile]]) -> None:
+    questions = ["", "<image><image>", "Qu'est-ce que c'est ? 🍛", "[SEG1] as [SEG2]", "rice " * 80]
+    answers = ask(adapter, [request(plates[0][1], question, max_new_tokens=8) for question in questions])
+    assert len(answers) == len(questions)
+
+
+def test_packaged_checkpoint_is_small_and_safe() -> None:
+    files = [path for path in KITCHEN_CHECKPOINT.rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in files) < 10_000_000
+    assert {path.suffix for path in files} <= {".json", ".safetensors"}
+    record = json.loads((KITCHEN_CHECKPOINT / "training.json").read_text())
+    assert {"command", "seed", "settings", "versions", "val"} <= set(record)
+
+
+@pytest.fixture
+def copied(tmp_path: Path) -> Path:
+    folder = tmp_path / "checkpoint"
+    shutil.copytree(KITCHEN_CHECKPOINT, folder)
+    return folder
+
+
+def test_identity_follows_the_files(adapter: FoodLMM, copied: Path) -> None:
+    assert FoodLMM(str(copied), device="cpu").identity == adapter.identity
+    config = json.loads((copied / "config.json").read_text())
+    config["nutrition_scale"][0] *= 2
+    (copied / "config.json").write_text(json.dumps(config))
+    assert FoodLMM(str(copied), device="cpu").identity != adapter.identity
+
+
+def test_only_safetensors_are_loaded(copied: Path) -> None:
+    (copied / "model.safetensors").rename(copied / "pytorch_model.bin")
+    with pytest.raises(CheckpointError, match=r"pytorch_model\.bin"):
+        FoodLMM(str(copied))
+
+
+@pytest.mark.parametrize("missing", ["model.safetensors", "config.json", "tokenizer.json", "processor_config.json"])
+def test_a_missing_file_is_named_as_a_checkpoint_error(copied: Path, missing: str) -> None:
+    (copied / missing).unlink()
+    with pytest.raises(CheckpointError) as caught:
+        FoodLMM(str(copied))
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize("broken", ["model.safetensors", "config.json", "tokenizer.json", "processor_config.json"])
+def test_a_truncated_file_is_a_checkpoint_error(copied: Path, broken: str) -> None:
+    content = (copied / broken).read_bytes()
+    (copied / broken).write_bytes(content[: len(content) // 2])
+    with pytest.raises(CheckpointError):
+        FoodLMM(str(copied))
+
+
+def test_a_checkpoint_of_another_architecture_is_refused(copied: Path) -> None:
+    config = json.loads((copied / "config.json").read_text())
+    (copied / "config.json").write_text(json.dumps(config | {"model_type": "llava"}))
+    with pytest.raises(CheckpointError):
+        FoodLMM(str(copied))
+    config["text_config"]["num_hidden_layers"] += 1
+    (copied / "config.json").write_text(json.dumps(config))
+    with pytest.raises(CheckpointError, match="do not fit"):
+        FoodLMM(str(copied))
+
+
+def test_remote_code_is_never_run(copied: Path) -> None:
+    config = json.loads((copied / "config.json").read_text())
+    config["auto_map"] = {"AutoConfig": "evil.Config", "AutoModelForImageTextToText": "evil.Model"}
+    (copied / "config.json").write_text(json.dumps(config))
+    (copied / "evil.py").write_text("raise SystemExit('ran')\n")
+    FoodLMM(str(copied), device="cpu")
+
+
+def test_bad_arguments_are_usage_errors(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="No checkpoint folder"):
+        FoodLMM(str(tmp_path / "nowhere"))
+    for arguments in ({"device": "abacus"}, {"dtype": "float3"}, {"batch_size": 0}):
+        with pytest.raises(UsageError):
+            FoodLMM(**arguments)  # type: ignore[arg-type]
