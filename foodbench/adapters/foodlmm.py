@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,8 @@ class FoodLMM:
         batch_size: requests answered together.
 
     Raises:
-        CheckpointError: no such folder, no safetensors, or files that are damaged or of another architecture.
+        CheckpointError: no such folder, or no safetensors in it; with the first question also if files are damaged or of
+            another architecture.
         UsageError: an unknown device or dtype.
     """
 
@@ -65,10 +67,15 @@ class FoodLMM:
             raise UsageError(f"The batch size {batch_size} is not positive.", hint="Use 1 or more.")
         self._device = _device(device)
         self._dtype = _dtype(dtype, self._device)
-        self._model, self._processor = load_checkpoint(folder, self._dtype)
-        self._model.to(self._device).eval()
+        self._folder = folder
         digest = fingerprint({path.name: sha256_file(path) for path in identity_files(folder, weights)})
         self.identity = f"foodlmm:{digest}:{str(self._dtype).removeprefix('torch.')}"
+
+    @cached_property
+    def _loaded(self) -> tuple[Any, Any]:
+        """Model and processor, loaded when the first question comes: a finished run asks none."""
+        model, processor = load_checkpoint(self._folder, self._dtype)
+        return model.to(self._device).eval(), processor
 
     def answer(self, requests: Sequence[Request]) -> list[Answer]:
         """Answer each request, in batches of `batch_size`."""
@@ -79,9 +86,10 @@ class FoodLMM:
 
     def _answer_batch(self, requests: Sequence[Request]) -> list[Answer]:
         pictures = [request.image.open() for request in requests]
-        inputs = self._processor(pictures, [request.question for request in requests])
+        model, processor = self._loaded
+        inputs = processor(pictures, [request.question for request in requests])
         limits = [int(request.generation.get("max_new_tokens", _DEFAULT_NEW_TOKENS)) for request in requests]
-        generated = self._model.generate_answers(
+        generated = model.generate_answers(
             input_ids=inputs["input_ids"].to(self._device),
             attention_mask=inputs["attention_mask"].to(self._device),
             pixel_values=inputs["pixel_values"].to(self._device, self._dtype),
@@ -90,7 +98,7 @@ class FoodLMM:
         )
         reshaped, original = inputs["reshaped_input_sizes"].tolist(), inputs["original_sizes"].tolist()
         return [
-            to_answer(self._processor.render(answer.truncated(limit), tuple(inner), tuple(outer)))
+            to_answer(processor.render(answer.truncated(limit), tuple(inner), tuple(outer)))
             for answer, limit, inner, outer in zip(generated, limits, reshaped, original, strict=True)
         ]
 

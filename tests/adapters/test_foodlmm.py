@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from foodbench.adapters.base import ask, batch_size_of, identity_of
-from foodbench.adapters.foodlmm import FoodLMM
+from foodbench.adapters.foodlmm import FoodLMM, load_checkpoint
 from foodbench.core.errors import CheckpointError, DataMissing, UsageError
 from foodbench.core.types import Request
 from foodbench.data.images import ImageFile
@@ -165,7 +165,7 @@ def test_only_safetensors_are_loaded(copied: Path) -> None:
 def test_a_missing_file_is_named_as_a_checkpoint_error(copied: Path, missing: str) -> None:
     (copied / missing).unlink()
     with pytest.raises(CheckpointError) as caught:
-        FoodLMM(str(copied))
+        load_checkpoint(copied)
     assert caught.value.hint
 
 
@@ -174,18 +174,18 @@ def test_a_truncated_file_is_a_checkpoint_error(copied: Path, broken: str) -> No
     content = (copied / broken).read_bytes()
     (copied / broken).write_bytes(content[: len(content) // 2])
     with pytest.raises(CheckpointError):
-        FoodLMM(str(copied))
+        load_checkpoint(copied)
 
 
 def test_a_checkpoint_of_another_architecture_is_refused(copied: Path) -> None:
     config = json.loads((copied / "config.json").read_text())
     (copied / "config.json").write_text(json.dumps(config | {"model_type": "llava"}))
     with pytest.raises(CheckpointError):
-        FoodLMM(str(copied))
+        load_checkpoint(copied)
     config["text_config"]["num_hidden_layers"] += 1
     (copied / "config.json").write_text(json.dumps(config))
     with pytest.raises(CheckpointError, match="do not fit"):
-        FoodLMM(str(copied))
+        load_checkpoint(copied)
 
 
 def test_remote_code_is_never_run(copied: Path) -> None:
@@ -193,7 +193,14 @@ def test_remote_code_is_never_run(copied: Path) -> None:
     config["auto_map"] = {"AutoConfig": "evil.Config", "AutoModelForImageTextToText": "evil.Model"}
     (copied / "config.json").write_text(json.dumps(config))
     (copied / "evil.py").write_text("raise SystemExit('ran')\n")
-    FoodLMM(str(copied), device="cpu")
+    load_checkpoint(copied)
+
+
+def test_weights_are_loaded_with_the_first_question(copied: Path, plates: list[tuple[Plate, ImageFile]]) -> None:
+    adapter = FoodLMM(str(copied), device="cpu")
+    (copied / "model.safetensors").unlink()
+    with pytest.raises(CheckpointError):
+        adapter.answer([request(plates[0][1], prompts.DISH)])
 
 
 def test_bad_arguments_are_usage_errors(tmp_path: Path) -> None:
