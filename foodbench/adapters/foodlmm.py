@@ -46,8 +46,8 @@ class FoodLMM:
         batch_size: requests answered together.
 
     Raises:
-        CheckpointError: no such folder, or no safetensors in it; with the first question also if files are damaged or of
-            another architecture.
+        CheckpointError: no such folder, or no safetensors in it; with the first question also if files are damaged or
+            of another architecture.
         UsageError: an unknown device or dtype.
     """
 
