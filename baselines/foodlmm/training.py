@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from pickle import UnpicklingError  # the name of an error; nothing is unpickled
 from typing import Any
 
 import numpy as np
@@ -22,7 +21,7 @@ from baselines.foodlmm.progress import Reporter
 from baselines.foodlmm.schedule import Optimizers, learning_rate
 from baselines.foodlmm.settings import StageSettings, TrainSettings
 from baselines.foodlmm.validation import Examiner
-from foodbench.core.errors import CheckpointError
+from foodbench.core.errors import CheckpointError, FoodbenchError
 from foodbench.core.files import AppendLog, atomic_write, read_json_lines
 from foodbench.data.kitchen.ingredients import INGREDIENTS
 from foodbench.models.foodlmm import FoodLMMForConditionalGeneration, FoodLMMProcessor
@@ -181,7 +180,9 @@ class Trainer:
             self.model.load_state_dict(state["model"])
             self.scaffold.load_state_dict(state["scaffold"])
             torch.set_rng_state(state["torch_rng"])
-        except (RuntimeError, KeyError, EOFError, ValueError, OSError, UnpicklingError) as error:
+        except FoodbenchError:
+            raise
+        except Exception as error:  # torch.load raises almost anything on damaged bytes
             raise CheckpointError(
                 f"{self._state_path} cannot be read: {type(error).__name__}.", hint="Delete it to start anew."
             ) from error

@@ -46,6 +46,11 @@ class PythonAdapter:
         """The wrapped object's own wish, or None."""
         return getattr(self.wrapped, "batch_size", None)
 
+    @property
+    def answers_singly(self) -> bool:
+        """What the wrapped object says."""
+        return bool(getattr(self.wrapped, "answers_singly", False))
+
     def answer(self, requests: Sequence[Request]) -> Sequence[Answer | str]:
         """Pass the requests on."""
         return self._answer(requests)
