@@ -91,6 +91,26 @@ def test_two_processes_give_the_file_of_one(kitchen: Path, tmp_path: Path) -> No
     assert batches[0] == batches[1], "the work is shared, nothing is asked twice"
 
 
+def test_the_included_model_keeps_its_level_on_one_process_and_on_two(kitchen: Path, tmp_path: Path) -> None:
+    arguments = ["run", "--model", "foodlmm", "--tasks", "all", "--batch-size", "8", "--quiet"]
+    single = run([*arguments, "--out", str(tmp_path / "one")])
+    double = run([*arguments, "--out", str(tmp_path / "two")], TORCHRUN)
+    assert single.returncode == 0, single.stderr[-2000:]
+    assert double.returncode == 0, double.stderr[-2000:]
+    files = files_of(tmp_path / "one")
+    assert files == files_of(tmp_path / "two")
+    value = {
+        metric["id"]: metric["value"]
+        for name, (document, *_) in files.items()
+        if name.endswith("result.json")
+        for metric in document["metrics"]
+    }
+    # Floors well under what it reaches on 200 plates each (see README), well over any blind answer.
+    assert value["top1_accuracy"] >= 90
+    assert value["ciou"] >= 0.7
+    assert value["pmae.kcal"] <= 25
+
+
 def test_a_failing_process_fails_the_launch(kitchen: Path, tmp_path: Path) -> None:
     model = "py:tests.engine.models_for_tests:FailsOnRankOne"
     arguments = ["run", "--model", model, "--tasks", "food101.dish", "--out", str(tmp_path / "out")]
