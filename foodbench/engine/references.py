@@ -52,12 +52,12 @@ def measure_references(data: TaskData) -> list[Reference]:
     to minutes, and every run on the same samples needs the same ones.
     """
     roles: list[tuple[Role, str]] = [*(("floor", name) for name in data.task.floors), ("ceiling", ORACLE)]
-    return [_cached(data, role, name) for role, name in roles]
+    fitted_on = open_dataset(data.choice).fingerprint(data.task.train_split)
+    return [_cached(data, role, name, fitted_on) for role, name in roles]
 
 
-def _cached(data: TaskData, role: Role, name: str) -> Reference:
-    train = open_dataset(data.choice).fingerprint(data.task.train_split)
-    digest = fingerprint([name, __version__, data.fingerprint, train]).removeprefix("sha256:")
+def _cached(data: TaskData, role: Role, name: str, fitted_on: str) -> Reference:
+    digest = fingerprint([name, __version__, data.fingerprint, fitted_on]).removeprefix("sha256:")
     path = home() / "references" / f"{digest}.json"
     try:
         kept = json.loads(path.read_text(encoding="utf-8"))
