@@ -79,6 +79,12 @@ def atomic_write(path: Path, content: bytes | str) -> None:
     _sync_folder(path.parent)
 
 
+def clear_temporaries(folder: Path) -> None:
+    """Delete what killed `atomic_write`s have left in a folder. Only where no other process is writing."""
+    for leftover in folder.glob(".*.tmp"):
+        leftover.unlink(missing_ok=True)
+
+
 def atomic_write_json(path: Path, value: Any) -> None:
     """`atomic_write` of indented JSON with a final newline. NaN and infinity are refused.
 
@@ -157,6 +163,39 @@ class AppendLog:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+@contextlib.contextmanager
+def file_lock(path: Path, *, wait: bool = True) -> Iterator[bool]:
+    """Hold an exclusive lock on a file, created if need be. The lock goes when its process dies, however it dies.
+
+    Args:
+        path: the lock's file; it stays, empty.
+        wait: wait for the holder; otherwise raise.
+
+    Yields:
+        whether a lock is held: some systems and network folders have none.
+
+    Raises:
+        BlockingIOError: another process holds it, and `wait` is False.
+        StorageFull: the file cannot be created.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        stream = path.open("ab")
+    except OSError as error:
+        _storage_error(path, error)
+    with stream:
+        try:
+            import fcntl
+
+            fcntl.flock(stream, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            raise
+        except (ImportError, OSError):
+            yield False
+            return
+        yield True
 
 
 def read_json_lines(path: Path) -> Iterator[Any]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -99,15 +99,16 @@ def execute(options: RunOptions, config: Mapping[str, ConfigValue], reporter: Re
         folder = RunFolder(options.out / run_id(options, model.identity))
         outcome = RunOutcome(folder=folder, not_measured=dict(not_measured), errors=dict(broken), rank=processes.rank)
         run = _Run(options, model, folder, processes, reporter, outcome)
-        run.begin(config)
-        processes.barrier()  # nobody reads the folder before --fresh has emptied it
-        reporter.chosen(loaded, not_measured)
-        for name, error in broken.items():
-            reporter.failed(name, error)
-        for data in loaded:
-            if not run.task(data):
-                break
-        run.save_state()
+        with folder.in_use() if processes.rank == 0 else nullcontext():
+            run.begin(config)
+            processes.barrier()  # nobody reads the folder before --fresh has emptied it
+            reporter.chosen(loaded, not_measured)
+            for name, error in broken.items():
+                reporter.failed(name, error)
+            for data in loaded:
+                if not run.task(data):
+                    break
+            run.save_state()
         return outcome
     finally:
         processes.close()
@@ -171,7 +172,7 @@ class _Run:
     def begin(self, config: Mapping[str, ConfigValue]) -> None:
         """Write `run.json`, keeping what an earlier invocation says of other tasks."""
         if self.options.fresh and self.leads:
-            shutil.rmtree(self.folder.path, ignore_errors=True)
+            self.folder.clear()
         if self.folder.run_path.is_file() and not self.options.fresh:
             self.statuses.update(self.folder.read().tasks)
         self._file = RunFile(

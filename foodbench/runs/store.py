@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from foodbench.core.errors import DataCorrupt, DataMissing
-from foodbench.core.files import atomic_write, read_json_lines
+from foodbench.core.errors import DataCorrupt, DataMissing, RunIncomplete
+from foodbench.core.files import atomic_write, clear_temporaries, file_lock, read_json_lines
 from foodbench.core.hashing import canonical_json
 from foodbench.runs.schema import RunFile, SampleRecord, TaskResult
 
 Model = TypeVar("Model", bound=BaseModel)
+LOCK = ".lock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,12 +136,9 @@ class TaskFolder:
         """
         atomic_write(self.samples_path, "".join(record.model_dump_json() + "\n" for record in records))
         atomic_write(self.result_path, _dump(result))
-        self.drop_journals()
-
-    def drop_journals(self) -> None:
-        """Delete the journals."""
         for journal in self.journals():
             journal.unlink(missing_ok=True)
+        clear_temporaries(self.path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +151,31 @@ class RunFolder:
     def run_path(self) -> Path:
         """`run.json`."""
         return self.path / "run.json"
+
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Keep other runs out of this folder.
+
+        Raises:
+            RunIncomplete: another process is writing this run.
+            StorageFull: the folder cannot be written.
+        """
+        try:
+            with file_lock(self.path / LOCK, wait=False):
+                yield
+        except BlockingIOError as error:
+            raise RunIncomplete(
+                f"The run {self.path} is already going on in another process.",
+                hint="Wait for it or stop it; then the same command continues.",
+            ) from error
+
+    def clear(self) -> None:
+        """Delete everything in the folder but its lock."""
+        for entry in self.path.iterdir():
+            if entry.is_dir():
+                shutil.rmtree(entry)
+            elif entry.name != LOCK:
+                entry.unlink()
 
     def task(self, versioned_name: str) -> TaskFolder:
         """The folder of a task, by `name@version`; it may not exist yet."""
@@ -175,6 +200,7 @@ class RunFolder:
             StorageFull: it could not be written.
         """
         atomic_write(self.run_path, _dump(run))
+        clear_temporaries(self.path)
 
 
 def samples_digest(records: Iterable[SampleRecord]) -> str:

@@ -139,7 +139,7 @@ def test_removing(food101_root: Path) -> None:
     assert remove_root("food101").root == food101_root
     assert roots() == {}
     assert food101_root.is_dir()
-    with pytest.raises(UnknownName):
+    with pytest.raises(UsageError, match="No real copy of food101"):
         remove_root("food101")
 
 

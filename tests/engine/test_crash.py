@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from foodbench.runs.store import LOCK, RunFolder
 from tests.conftest import REPOSITORY
 
 STEADY = "py:tests.engine.models_for_tests:Steady"
@@ -28,7 +29,7 @@ def files_of(out: Path) -> dict[str, Any]:
     (run,) = [path.parent for path in out.glob("*/run.json")]
     found: dict[str, Any] = {}
     for path in sorted(run.rglob("*")):
-        if path.is_file():
+        if path.is_file() and path.name != LOCK:
             name = str(path.relative_to(run))
             lines = path.read_text().splitlines() if path.suffix == ".jsonl" else [path.read_text()]
             found[name] = [without_time(json.loads(line)) for line in lines]
@@ -120,3 +121,19 @@ def test_a_failing_process_fails_the_launch(kitchen: Path, tmp_path: Path) -> No
     assert not list((tmp_path / "out").rglob("result.json"))
     # The healthy process's answers are kept for the next attempt.
     assert list((tmp_path / "out").rglob("answers.jsonl"))
+
+
+def test_a_run_that_is_going_on_is_left_alone(
+    kitchen: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from foodbench.cli.main import run_command
+
+    arguments = ["run", "--model", STEADY, "--tasks", "food101.dish", "--quiet", "--out", str(tmp_path / "runs")]
+    assert run_command(arguments) == 0
+    (folder,) = (tmp_path / "runs").iterdir()
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    with RunFolder(folder).in_use():
+        assert run_command([*arguments, "--fresh"]) == 4
+    assert "already going on" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+    assert run_command(arguments) == 0

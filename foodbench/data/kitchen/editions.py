@@ -17,10 +17,10 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from foodbench.core.errors import StorageFull, UnknownName, UsageError
-from foodbench.core.files import atomic_write_json
+from foodbench.core.files import atomic_write_json, file_lock
 from foodbench.data.kitchen.layout_food101 import FOOD101
 from foodbench.data.kitchen.layout_foodseg103 import FOODSEG103
 from foodbench.data.kitchen.layout_nutrition5k import NUTRITION5K
@@ -216,26 +216,6 @@ def _make_one(layout: Layout, settings: KitchenSettings, out: Path, workers: int
     return target
 
 
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[bool]:
-    """Hold an exclusive lock on a file while others wait; False where the system has no such locks.
-
-    The lock goes when its process dies, however it dies.
-    """
-    with _storage(path.parent):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        stream: IO[bytes] = path.open("ab")
-    with stream:
-        try:
-            import fcntl
-
-            fcntl.flock(stream, fcntl.LOCK_EX)
-        except (ImportError, OSError):
-            yield False
-            return
-        yield True
-
-
 def edition_folder(home: Path, settings: KitchenSettings = DEFAULT_SETTINGS) -> Path:
     """Where an edition is kept below the home folder; its name says all that it depends on."""
     name = f"v{VERSION}-seed{settings.seed}-{settings.size}px-{settings.train}+{settings.test}"
@@ -272,7 +252,7 @@ def ensure(
     root = folder / layout.folder
     if (root / MARKER).is_file():
         return root
-    with _locked(folder / f".{dataset}.lock") as locked:
+    with file_lock(folder / f".{dataset}.lock") as locked:
         if (root / MARKER).is_file():
             return root
         if locked:
