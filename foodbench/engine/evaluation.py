@@ -21,9 +21,6 @@ from foodbench.tasks.base import TaskData
 from foodbench.tasks.hooks import TaskHooks
 from foodbench.tasks.lmms_config import HOOKS, lmms_config
 
-REASONING_TAGS = '[["<think>", "</think>"], ["<analysis>", "</analysis>"]]'
-"""Reasoning that a model writes before its answer is not part of the answer (lmms-eval's command-line default)."""
-
 
 def quiet_libraries() -> None:
     """Keep lmms-eval's and its libraries' logs and bars out of ours. Call before importing lmms-eval."""
@@ -98,7 +95,7 @@ def evaluate(task_object: Any, hooks: TaskHooks, model: Any, *, seed: int) -> di
             fewshot_random_seed=seed,
             # Any backend but "accelerate", which would attach an Accelerator to the model.
             distributed_executor_backend="torchrun",
-            cli_args=argparse.Namespace(process_with_media=False, reasoning_tags=REASONING_TAGS),
+            cli_args=argparse.Namespace(process_with_media=False),
         )
     data = hooks.data
     missing = [sample.sample_id for sample in data.samples if sample.sample_id not in hooks.scores]

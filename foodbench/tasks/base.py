@@ -18,6 +18,7 @@ from foodbench.core.hashing import fingerprint, stable_seed
 from foodbench.core.types import Answer, Request, Sample, Score
 from foodbench.data.roots import DatasetChoice, open_dataset
 from foodbench.metrics.aggregate import Metric
+from foodbench.tasks.text import without_reasoning
 
 AnswerKind = Literal["label", "nutrition", "mask"]
 
@@ -145,11 +146,12 @@ class FoodTask:
     def score(self, sample: Sample, raw: str, vocabulary: tuple[str, ...]) -> Score:
         """Score one answer as it came out of the text channel. Never raises for what a model wrote.
 
-        A malformed answer is scored as an empty one, marked as not parsed, with the reason.
+        Reasoning written before the answer (`<think>`) is not part of it. A malformed answer is scored as an empty one,
+        marked as not parsed, with the reason.
         """
         error = None
         try:
-            reading = self.read(sample, Answer.from_text(raw), vocabulary)
+            reading = self.read(sample, Answer.from_text(without_reasoning(raw)), vocabulary)
         except AnswerInvalid as invalid:
             error = invalid.message
             reading = replace(self.read(sample, Answer(text=""), vocabulary), parsed=False)

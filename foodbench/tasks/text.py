@@ -9,7 +9,32 @@ from collections.abc import Iterable
 MAX_ANSWER_CHARS = 20_000
 """A longer answer is cut before it is searched: no dish has such a name, and model output is hostile."""
 
+REASONING_TAGS = ("think", "analysis")
 _NOT_WORD = re.compile(r"[^0-9a-z]+")
+
+
+def without_reasoning(text: str) -> str:
+    """What a model says after thinking aloud: `<think>` and `<analysis>` blocks are left out.
+
+    A block that is not closed takes the rest with it: the model did not come to its answer. A closing tag alone ends a
+    block that was opened by the prompt (some chat templates do), so what stands before it is left out.
+    """
+    for tag in REASONING_TAGS:
+        if f"{tag}>" not in text:
+            continue
+        said: list[str] = []
+        thinking = False
+        for part in re.split(f"(</?{tag}>)", text):
+            if part == f"<{tag}>":
+                thinking = True
+            elif part == f"</{tag}>":
+                if not thinking:
+                    said.clear()
+                thinking = False
+            elif not thinking:
+                said.append(part)
+        text = "".join(said).strip()
+    return text
 
 
 def normalise(text: str) -> str:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from foodbench.core.types import NUTRIENTS
 from foodbench.tasks.nutrition5k.reading import read_nutrition
-from foodbench.tasks.text import find_names, normalise
+from foodbench.tasks.text import find_names, normalise, without_reasoning
 
 CAKES = ("cake", "chocolate_cake", "chocolate_mousse", "creme_brulee", "apple_pie")
 
@@ -33,6 +33,31 @@ CAKES = ("cake", "chocolate_cake", "chocolate_mousse", "creme_brulee", "apple_pi
 )
 def test_find_names(text: str, found: list[str]) -> None:
     assert find_names(text, CAKES) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("cake", "cake"),
+        ("<think>pie? no</think> cake", "cake"),
+        ("<think>pie?</think>It is <think>hm</think>cake", "It is cake"),
+        ("pie, no...</think>cake", "cake"),
+        ("cake <think>or pie", "cake"),
+        ("<think>for ever", ""),
+        ("<analysis>pie</analysis><think>pie</think>cake", "cake"),
+        ("</think></think>cake", "cake"),
+        ("a < b </ think>", "a < b </ think>"),
+    ],
+)
+def test_reasoning_is_left_out(text: str, said: str) -> None:
+    assert without_reasoning(text) == said
+
+
+@given(st.lists(st.sampled_from(["<think>", "</think>", "<analysis>", "</analysis>", "x", " "]), max_size=30))
+def test_no_reasoning_tag_survives(parts: list[str]) -> None:
+    said = without_reasoning("".join(parts))
+    assert "think>" not in said
+    assert "analysis>" not in said
 
 
 @given(st.text())
