@@ -1,5 +1,5 @@
 """Kills a run again and again with SIGKILL, then lets it end. A script, so that lmms-eval is imported once and each
-attempt is a fork: `python -m tests.engine.killing OUT KILLS SEED`. Prints the asked batches of each attempt as JSON.
+attempt is a fork: `python -m tests.engine.killing OUT KILLS SEED`. Prints the rounds, with their kills, as JSON.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def attempt(out: Path, log: Path, after: float | None) -> bool:
 
 
 def main() -> None:
-    """Kill `KILLS` times at random moments of a run, then finish it; then run once more without interruption."""
+    """Run once without interruption; then kill at `KILLS` random moments, in as many runs as that takes."""
     out, kills, seed = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
     import lmms_eval.evaluator  # noqa: F401 - imported here, so that the forks need not
 
@@ -47,22 +47,15 @@ def main() -> None:
     assert attempt(out / "whole", out / "whole.log", None)
     whole = time.monotonic() - began
     chance = random.Random(seed)
-    logs = []
-    done = 0
-    while done < kills:
-        log = out / f"attempt-{len(logs)}.log"
-        logs.append(log)
-        if attempt(out / "killed", log, chance.uniform(0.05, 1.0) * whole * 0.5):
-            # It ended before the shot: forget it, so that there is something to kill again.
-            import shutil
-
-            shutil.rmtree(out / "killed")
-            logs.clear()
-            continue
-        done += 1
-    last = out / "last.log"
-    assert attempt(out / "killed", last, None)
-    print(json.dumps([log.read_text().splitlines() if log.exists() else [] for log in [*logs, last]]))
+    rounds: list[dict[str, int | str]] = []
+    while kills:
+        name = f"round-{len(rounds)}"
+        shots = 0
+        while kills and not attempt(out / name, out / f"{name}.log", chance.uniform(0.02, 0.8) * whole):
+            shots, kills = shots + 1, kills - 1
+        assert attempt(out / name, out / f"{name}.log", None)
+        rounds.append({"name": name, "kills": shots})
+    print(json.dumps(rounds))
 
 
 if __name__ == "__main__":
