@@ -236,17 +236,8 @@ def _bars() -> Iterator[Callable[[str, int, int], None]]:
     from foodbench.cli.progress import ConsoleReporter
 
     reporter = ConsoleReporter()
-    before: dict[str, int] = {}
-
-    def report(stage: str, done: int, total: int) -> None:
-        if stage not in before:
-            reporter.end()
-            reporter.begin(stage, total, 0)
-        reporter.advance(done - before.get(stage, 0))
-        before[stage] = done
-
     try:
-        yield report
+        yield reporter.stage
     finally:
         reporter.end()
 

@@ -28,6 +28,7 @@ class ConsoleReporter:
         self._label, self._total, self._done = "", 0, 0
         self._began = self._spoke = 0.0
         self._asked = 0
+        self._stages: dict[str, int] = {}
 
     def _say(self, line: str) -> None:
         if not self._quiet:
@@ -43,15 +44,25 @@ class ConsoleReporter:
         for name, error in not_measured.items():
             self._say(f"Not measured: {name}: {error.message}")
 
-    def begin(self, label: str, total: int, done: int) -> None:
-        """Start a task's bar."""
+    def stage(self, label: str, done: int, total: int) -> None:
+        """Show a stage as a bar of its own, from its first call to its last."""
+        if label not in self._stages:
+            self.end()
+            self.begin(label, total, 0, unit="")
+        self.advance(done - self._stages.get(label, 0))
+        self._stages[label] = done
+        if done >= total:
+            self.end()
+
+    def begin(self, label: str, total: int, done: int, unit: str = " samples") -> None:
+        """Start a bar."""
         self._label, self._total, self._done, self._asked = label, total, done, 0
         self._began = self._spoke = time.monotonic()
         if self._quiet:
             return
         resumed = f", {done} answered before" if done else ""
         if not sys.stderr.isatty():
-            self._say(f"{label}: {total} samples{resumed}")
+            self._say(f"{label}: {total}{unit}{resumed}")
             return
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn

@@ -6,10 +6,11 @@ are, so that a newer and an older foodbench can share the file.
 
 from __future__ import annotations
 
+import functools
 import inspect
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol, cast
@@ -21,6 +22,7 @@ from foodbench.data.catalog import CATALOG, READERS
 from foodbench.data.layout import MARKER, is_synthetic
 
 Edition = Literal["real", "kitchen"]
+StageProgress = Callable[[str, int, int], None]
 EDITIONS: tuple[Edition, ...] = ("real", "kitchen")
 SCHEMA = 1
 KITCHEN_VARIABLE = "FOODBENCH_KITCHEN"
@@ -208,13 +210,16 @@ def remove_root(name: str) -> RegisteredRoot:
     return known[name]
 
 
-def resolve(name: str, edition: str | None = None, allow_partial: bool = False) -> DatasetChoice:
+def resolve(
+    name: str, edition: str | None = None, allow_partial: bool = False, *, progress: StageProgress | None = None
+) -> DatasetChoice:
     """Decide which folder a command uses for a dataset.
 
     Args:
         name: the dataset.
         edition: `real`, `kitchen`, or None: the registered copy if there is one, otherwise the kitchen.
         allow_partial: accept missing files also if the folder was registered without that.
+        progress: called as (stage, done, total) while a kitchen edition is rendered.
 
     Returns:
         The choice. The kitchen edition is rendered now if this machine does not have it yet.
@@ -241,10 +246,10 @@ def resolve(name: str, edition: str | None = None, allow_partial: bool = False) 
             f"The real {card.title} is not registered on this machine.",
             hint=f"{card.how_to_get_text()} (foodbench data add {name} PATH)",
         )
-    return DatasetChoice(name, "kitchen", kitchen_root(name), False)
+    return DatasetChoice(name, "kitchen", kitchen_root(name, progress), False)
 
 
-def kitchen_root(name: str) -> Path:
+def kitchen_root(name: str, progress: StageProgress | None = None) -> Path:
     """The folder of a dataset's kitchen edition.
 
     That is below `FOODBENCH_KITCHEN` if it is set (a folder made with `foodbench data make kitchen --out`), otherwise
@@ -257,7 +262,9 @@ def kitchen_root(name: str) -> Path:
 
     custom = os.environ.get(KITCHEN_VARIABLE)
     if not custom:
-        return Path(ensure(home(), name)).absolute()
+        stage = f"rendering the kitchen's {name} (once)"
+        told = None if progress is None else functools.partial(progress, stage)
+        return ensure(home(), name, progress=told).absolute()
     root = Path(custom).expanduser().absolute() / FOLDERS[name]
     if not is_synthetic(root):
         raise DataMissing(

@@ -26,6 +26,9 @@ class Progress(Protocol):
 class Reporter(Progress, Protocol):
     """Told what happens; the command line prints it."""
 
+    def stage(self, label: str, done: int, total: int) -> None:
+        """Something that comes before the model is at `done` of `total`, e.g. rendering the kitchen."""
+
     def chosen(self, loaded: Sequence[TaskData], not_measured: Mapping[str, FoodbenchError]) -> None:
         """The data is loaded: these tasks will run, these will not, and why."""
 

@@ -93,7 +93,7 @@ def execute(options: RunOptions, config: Mapping[str, ConfigValue], reporter: Re
         StorageFull: the run's folder cannot be written.
     """
     model = RunModel(options.model, options.model_args, options.batch_size)  # loads no weights yet
-    loaded, not_measured, broken = _load(options)
+    loaded, not_measured, broken = _load(options, reporter)
     processes = Processes.from_environment()
     try:
         folder = RunFolder(options.out / run_id(options, model.identity))
@@ -125,7 +125,7 @@ def run_id(options: RunOptions, identity: str) -> str:
 
 
 def _load(
-    options: RunOptions,
+    options: RunOptions, reporter: Reporter
 ) -> tuple[list[TaskData], dict[str, FoodbenchError], dict[str, FoodbenchError]]:
     """Load every task's data before any weights: ready ones, ones without data, ones with broken data."""
     loaded: list[TaskData] = []
@@ -134,7 +134,9 @@ def _load(
     for name in options.tasks:
         task: FoodTask = TASKS.get(name)
         try:
-            choice = resolve(task.dataset, options.edition, allow_partial=options.allow_partial)
+            choice = resolve(
+                task.dataset, options.edition, allow_partial=options.allow_partial, progress=reporter.stage
+            )
             loaded.append(task.load(choice, limit=options.limit, seed=options.seed))
         except DataMissing as error:
             if options.require_all or len(options.tasks) == 1:

@@ -35,11 +35,11 @@ def kitchen(food101_root: Path, synthesise: Synthesise, monkeypatch: pytest.Monk
     """Stands in for the renderer: hands out a small synthetic copy."""
     synthesise(food101_root, "food101", {}, [])
 
-    def ensure(where: Path, name: str) -> Path:
+    def ensure(where: Path, name: str, progress: object = None) -> Path:
         assert (where, name) == (home(), "food101")
         return food101_root
 
-    monkeypatch.setattr(foodbench.data.kitchen, "ensure", ensure, raising=False)
+    monkeypatch.setattr(foodbench.data.kitchen, "ensure", ensure)
     return food101_root
 
 
