@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import re
 import types
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
@@ -145,3 +146,17 @@ def _name(kind: Any) -> str:
     if get_origin(kind) is Literal:
         return " or ".join(map(repr, get_args(kind)))
     return {int: "an integer", float: "a finite number", bool: "true or false", Path: "a path"}.get(kind, "text")
+
+
+_SECRET = re.compile(r"key|token|secret|password|credential", re.IGNORECASE)
+_NO_SECRET = re.compile(r"max_|_tokens$|_env$|^tokenizer", re.IGNORECASE)
+
+
+def is_secret(name: str) -> bool:
+    """Whether an argument of that name looks like a credential."""
+    return bool(_SECRET.search(name)) and not _NO_SECRET.search(name)
+
+
+def without_secrets(arguments: Mapping[str, str]) -> dict[str, str]:
+    """The arguments as they may be written down: values of what looks like a credential are hidden."""
+    return {name: "(hidden)" if is_secret(name) else value for name, value in arguments.items()}

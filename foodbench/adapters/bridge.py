@@ -50,12 +50,12 @@ def request_of(model: lmms, instance: Instance) -> Request:
     if "image_file" in document and "sample_id" in document:
         sample = document_to_sample(document)
         return Request(
-            task=task_name.removeprefix("foodbench_").replace("_", ".", 1),
+            task=document["task"],
             sample_id=sample.sample_id,
             image=sample.image,
             question=question,
             slots=sample.slots,
-            generation=generation,
+            generation={name: value for name, value in generation.items() if name != "until" or value},
         )
     visuals = doc_to_visual(document) or []
     if not visuals:

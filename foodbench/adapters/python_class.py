@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import inspect
 import os
-import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from foodbench.adapters.arguments import convert_arguments
+from foodbench.adapters.arguments import convert_arguments, is_secret
 from foodbench.adapters.base import describe_exception, prepare, usage_of
 from foodbench.core.errors import AdapterFailed, FoodbenchError, UsageError
 from foodbench.core.hashing import fingerprint, sha256_file
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from foodbench.tasks.base import FoodTask
 
 _FORM_HINT = "Write it as py:package.module:Class, or py:package.module:function, and run from the module's folder."
-_SECRET = re.compile(r"key|token|secret|password|credential", re.IGNORECASE)
 
 
 class PythonAdapter:
@@ -135,6 +133,6 @@ def _identity(target: str, arguments: Mapping[str, Any]) -> str:
     except OSError:
         code = ""
     # A changed credential changes no answer, and must not be written anywhere.
-    settings = {key: str(value) for key, value in sorted(arguments.items()) if not _SECRET.search(key)}
+    settings = {key: str(value) for key, value in sorted(arguments.items()) if not is_secret(key)}
     shown = "".join(f",{key}={value}" for key, value in settings.items())
     return f"py:{target}{shown}#{fingerprint([settings, code])[7:19]}"

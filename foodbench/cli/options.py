@@ -11,6 +11,8 @@ import click
 from foodbench.core.errors import UsageError
 
 PROJECT_FILE = "foodbench.toml"
+_NOT_IN_FILES = frozenset({"config", "as_json", "quiet", "fresh"})
+"""Settings of one call, not of a project."""
 _ORIGINS = {
     "COMMANDLINE": "command line",
     "ENVIRONMENT": "environment",
@@ -49,12 +51,31 @@ def _read(path: Path, context: click.Context) -> dict[str, Any]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} is not valid TOML: {error}.", hint="Mend the line that it names.") from error
     table = document.get(context.info_name or "", document if path.name != PROJECT_FILE else {})
-    known = {parameter.name for parameter in context.command.params if parameter.name}
-    settings = {name.replace("-", "_"): setting for name, setting in table.items() if not isinstance(setting, dict)}
-    unknown = sorted(set(settings) - known)
-    if unknown:
-        raise UsageError(f"{path} has an unknown setting '{unknown[0]}'.", hint=f"Known: {', '.join(sorted(known))}.")
+    if not isinstance(table, dict):
+        raise UsageError(
+            f"{path}: '{context.info_name}' must be a table.", hint=f"Write [{context.info_name}] above it."
+        )
+    parameters = {parameter.name: parameter for parameter in context.command.params if parameter.name}
+    settings = {}
+    for written, setting in table.items():
+        name = written.replace("-", "_")
+        if name not in parameters or name in _NOT_IN_FILES:
+            known = ", ".join(sorted(set(parameters) - _NOT_IN_FILES))
+            raise UsageError(f"{path} has an unknown setting '{written}'.", hint=f"Known: {known}.")
+        settings[name] = _as_typed(setting, parameters[name], f"{path}: '{written}'")
     return settings
+
+
+def _as_typed(setting: Any, parameter: click.Parameter, where: str) -> Any:
+    """A TOML value as it would be typed: a table for `key=value` options, a list for comma-separated ones."""
+    repeatable = getattr(parameter, "multiple", False)
+    if isinstance(setting, dict):
+        if not repeatable:
+            raise UsageError(f"{where} must not be a table.", hint="Give it a plain value.")
+        return tuple(f"{key}={value}" for key, value in setting.items())
+    if isinstance(setting, list):
+        return tuple(map(str, setting)) if repeatable else ",".join(map(str, setting))
+    return (str(setting),) if repeatable else setting
 
 
 def origins_of(context: click.Context) -> dict[str, str]:
@@ -73,14 +94,15 @@ def origins_of(context: click.Context) -> dict[str, str]:
 def key_values(context: click.Context, parameter: click.Parameter, texts: tuple[str, ...]) -> dict[str, str]:
     """Callback of `--model-args`: `key=value,key=value`, repeatable.
 
-    A comma inside a value is written by giving the option once more.
+    A text whose parts are not all `key=value` is one pair, so that `sizes=1,2` has the value `1,2`.
 
     Raises:
         UsageError: a part without `=`.
     """
     found: dict[str, str] = {}
     for text in texts:
-        for part in filter(None, (piece.strip() for piece in text.split(","))):
+        parts = [piece.strip() for piece in text.split(",") if piece.strip()]
+        for part in parts if all("=" in piece for piece in parts) else [text.strip()]:
             key, separator, value = part.partition("=")
             if not separator or not key.strip():
                 raise UsageError(

@@ -13,14 +13,17 @@ HEADERS = ("task", "metric", "", "value", "95% interval", "n", "parsed", "floor"
 
 
 def print_results(results: Sequence[TaskResult]) -> None:
-    """Print the table of finished tasks to stdout."""
-    print_table(HEADERS, [row for result in results for row in _rows(result)], right=(3, 4, 5, 6))
+    """Print finished tasks to stdout: a table for each edition (they are never mixed), then what to know about them."""
+    for edition in ("real", "kitchen"):
+        shown = [result for result in results if result.dataset.edition == edition]
+        if shown:
+            print_table(HEADERS, [row for result in shown for row in _rows(result)], right=(3, 4, 5, 6))
     for line in _remarks(results):
         click.echo(line)
 
 
 def _rows(result: TaskResult) -> Iterable[tuple[str, ...]]:
-    edition = "" if result.dataset.edition == "real" else f" ({result.dataset.edition})"
+    edition = f" ({result.dataset.edition})"
     for index, metric in enumerate(result.metrics):
         yield (
             f"{result.task.name}{edition}" if index == 0 else "",
@@ -54,10 +57,10 @@ def _remarks(results: Sequence[TaskResult]) -> Iterable[str]:
             yield f"{name}: {result.n} of {result.dataset.available} samples (--limit): compares with no full result."
         if result.dataset.missing:
             total = result.dataset.available + result.dataset.missing
-            absent = f"{result.dataset.missing} of {total} records have no file"
+            absent = f"{result.dataset.missing:,} of {total:,} records have no file"
             yield f"{name}: partial copy ({absent}): compares with no full result."
         if result.errors:
-            yield f"{name}: {result.errors} malformed answers, scored as wrong (see 'error' in samples.jsonl)."
+            yield f"{name}: {result.errors:,} malformed answers, scored as wrong ('error' in samples.jsonl says why)."
         reasons = {
             f"{figure.model}: {figure.reason}"
             for metric in result.metrics

@@ -34,7 +34,9 @@ _NOT_CONFIG = {"config", "as_json", "quiet"}
 @click.option("--allow-partial", is_flag=True, help="Use incomplete copies of datasets.")
 @click.option("--require-all", is_flag=True, help="A task without data is an error (exit 5), not 'not measured'.")
 @click.option("--limit", "-n", type=click.IntRange(min=1), help="Samples per task, spread evenly by seed.")
-@click.option("--seed", type=int, default=0, show_default=True, help="For every random choice.")
+@click.option(
+    "--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="For every random choice."
+)
 @click.option("--batch-size", type=click.IntRange(min=1), help="Requests per call; the model's own wish by default.")
 @click.option(
     "--out",
@@ -81,9 +83,11 @@ def command(context: click.Context, as_json: bool, quiet: bool, **settings: Any)
 
 def _resolved(context: click.Context, plain: dict[str, Any]) -> Any:
     """The settings with where each came from, for `run.json`."""
+    from foodbench.adapters.arguments import without_secrets
     from foodbench.runs.schema import ConfigValue
 
     origins = options.origins_of(context)
+    plain = {**plain, "model_args": without_secrets(plain["model_args"])}
     return {
         name: ConfigValue(value=str(value) if isinstance(value, Path) else value, origin=origins[name])
         for name, value in plain.items()

@@ -30,8 +30,9 @@ if TYPE_CHECKING:
     metavar="FILE.png",
     help="With --sample: where to write the picture. [default: in the run's folder]",
 )
+@click.option("--samples", is_flag=True, help="With a task: list what is asked, one JSON object per line.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def command(what: str, sample: str | None, task: str | None, out: Path | None, as_json: bool) -> None:
+def command(what: str, sample: str | None, task: str | None, out: Path | None, samples: bool, as_json: bool) -> None:
     """Show WHAT: a task, a model, or a run (its folder, its id, or the beginning of its id).
 
     With --sample ID it shows what a model answered to one question of a run, and draws the photo: for mask tasks beside
@@ -48,7 +49,11 @@ def command(what: str, sample: str | None, task: str | None, out: Path | None, a
     from foodbench.runs.store import RunFolder
     from foodbench.tasks.base import FoodTask
 
-    if isinstance(found, FoodTask):
+    if samples and not isinstance(found, FoodTask):
+        raise UsageError("--samples goes with a task.", hint="See: foodbench list tasks.")
+    if isinstance(found, FoodTask) and samples:
+        _list_samples(found)
+    elif isinstance(found, FoodTask):
         _show_task(found, as_json=as_json)
     elif isinstance(found, RunFolder):
         _show_run(found, as_json=as_json)
@@ -122,6 +127,15 @@ def formula(metric: Metric) -> str:
     if metric.over is not None:
         return f"{scale}sum of {metric.value} / sum of {metric.over}"
     return f"{scale}mean of {metric.value}"
+
+
+def _list_samples(task: FoodTask) -> None:
+    """What is asked of the edition that a run would use now, for people who ask their model elsewhere."""
+    from foodbench.data.roots import resolve
+
+    data = task.load(resolve(task.dataset))
+    for sample, asked in zip(data.samples, data.manifest(), strict=True):
+        click.echo(json.dumps({**asked, "image": str(sample.image.path)}, ensure_ascii=False))
 
 
 def _show_task(task: FoodTask, *, as_json: bool) -> None:

@@ -198,8 +198,13 @@ def file_lock(path: Path, *, wait: bool = True) -> Iterator[bool]:
         yield True
 
 
-def read_json_lines(path: Path) -> Iterator[Any]:
-    """Yield the records of a JSON Lines file; a torn last line is left out.
+def read_json_lines(path: Path, *, torn: bool = True) -> Iterator[Any]:
+    """Yield the records of a JSON Lines file.
+
+    Args:
+        path: the file.
+        torn: the last line may be a torn one (no line feed: its writer was killed), and is then left out. False for a
+            file that a person made, whose last line counts with or without a line feed.
 
     Raises:
         DataCorrupt: a line other than an unfinished last one is not JSON.
@@ -207,7 +212,7 @@ def read_json_lines(path: Path) -> Iterator[Any]:
     """
     with path.open("rb") as stream:
         for number, line in enumerate(stream, start=1):
-            if not line.endswith(b"\n"):
+            if torn and not line.endswith(b"\n"):
                 return
             if not line.strip():
                 continue

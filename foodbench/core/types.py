@@ -71,9 +71,15 @@ class Nutrition:
         for name, value in values.items():
             if value is None:
                 continue
-            if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+            if isinstance(value, bool) or not isinstance(value, (int, float)):
+                raise AnswerInvalid(f"Nutrition value '{name}' is not a number.")
+            try:
+                number = float(value)
+            except OverflowError:  # JSON has integers of any length
+                number = math.inf
+            if not math.isfinite(number):
                 raise AnswerInvalid(f"Nutrition value '{name}' is not a finite number.")
-            clean[name] = float(value)
+            clean[name] = number
         return cls(**clean)
 
 

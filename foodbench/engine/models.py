@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from foodbench.adapters import base
+from foodbench.adapters.arguments import without_secrets
 from foodbench.adapters.resolve import load_adapter
 from foodbench.core.errors import FoodbenchError, UnknownName, UsageError
 from foodbench.tasks.base import TaskData
@@ -38,7 +39,7 @@ class RunModel:
         if spec.startswith(LMMS_PREFIX):
             self._class = _lmms_class(spec.removeprefix(LMMS_PREFIX))
             self.chat = not self._class.is_simple
-            shown = ",".join(f"{name}={value}" for name, value in sorted(self._arguments.items()))
+            shown = ",".join(f"{name}={value}" for name, value in sorted(without_secrets(self._arguments).items()))
             self.identity = f"{spec}({shown})"
         else:
             self._adapter = load_adapter(spec, arguments)

@@ -11,9 +11,10 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
-from foodbench.core.errors import FoodbenchError, RunIncomplete
+from foodbench.core.errors import FoodbenchError, RunIncomplete, UsageError
 
 _HIDDEN = {"RANK": "0", "WORLD_SIZE": "1"}
 
@@ -36,11 +37,17 @@ class Processes:
         count = int(os.environ.get("WORLD_SIZE", "1"))
         if count <= 1:
             return cls()
+        if "RANK" not in os.environ or "MASTER_ADDR" not in os.environ:
+            raise UsageError(
+                f"WORLD_SIZE is {count}, but RANK and MASTER_ADDR are not set.",
+                hint="Start several processes with torchrun, or unset WORLD_SIZE.",
+            )
         import torch.distributed as distributed
 
         if not distributed.is_initialized():
-            # Answers are exchanged as Python objects, which only gloo moves without a GPU.
-            distributed.init_process_group(backend="gloo")
+            # Answers are exchanged as Python objects, which only gloo moves without a GPU. A process may be ahead of
+            # another by more than the default of half an hour.
+            distributed.init_process_group(backend="gloo", timeout=timedelta(days=7))
         return cls(rank=distributed.get_rank(), count=count)
 
     def share(self, work: Callable[[], Mapping[str, Any]]) -> dict[str, Any]:

@@ -10,6 +10,8 @@ import contextlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
 from typing import Literal
 
 from foodbench import __version__
@@ -17,7 +19,7 @@ from foodbench.adapters import base
 from foodbench.adapters.resolve import load_adapter
 from foodbench.core.errors import FoodbenchError, StorageFull
 from foodbench.core.files import atomic_write_json
-from foodbench.core.hashing import fingerprint
+from foodbench.core.hashing import fingerprint, sha256_file
 from foodbench.core.paths import home
 from foodbench.data.roots import open_dataset
 from foodbench.stats.summary import point_values
@@ -52,12 +54,15 @@ def measure_references(data: TaskData) -> list[Reference]:
     to minutes, and every run on the same samples needs the same ones.
     """
     roles: list[tuple[Role, str]] = [*(("floor", name) for name in data.task.floors), ("ceiling", ORACLE)]
-    fitted_on = open_dataset(data.choice).fingerprint(data.task.train_split)
+    try:
+        fitted_on = open_dataset(data.choice).fingerprint(data.task.train_split)
+    except FoodbenchError as error:
+        fitted_on = f"nothing: {error.message}"
     return [_cached(data, role, name, fitted_on) for role, name in roles]
 
 
 def _cached(data: TaskData, role: Role, name: str, fitted_on: str) -> Reference:
-    digest = fingerprint([name, __version__, data.fingerprint, fitted_on]).removeprefix("sha256:")
+    digest = fingerprint([name, _code_digest(), data.fingerprint, fitted_on]).removeprefix("sha256:")
     path = home() / "references" / f"{digest}.json"
     try:
         kept = json.loads(path.read_text(encoding="utf-8"))
@@ -68,6 +73,16 @@ def _cached(data: TaskData, role: Role, name: str, fitted_on: str) -> Reference:
         with contextlib.suppress(StorageFull):  # a figure that cannot be kept is measured again
             atomic_write_json(path, {"model": name, "task": data.task.versioned_name, "values": dict(reference.values)})
     return reference
+
+
+@lru_cache(maxsize=1)
+def _code_digest() -> str:
+    """Of everything that a figure is computed by: a changed parser, metric or baseline measures it anew."""
+    package = Path(__file__).parent.parent
+    sources = sorted(
+        path for layer in ("data", "metrics", "tasks", "adapters") for path in (package / layer).rglob("*.py")
+    )
+    return fingerprint([__version__, [sha256_file(path) for path in sources]])
 
 
 def _measure(data: TaskData, role: Role, name: str) -> Reference:

@@ -48,6 +48,7 @@ def _score_and_write(
     model: ModelIdentity,
     limit: int | None,
     seed: int,
+    usage: Mapping[str, float] | None = None,
 ) -> TaskResult:
     started, clock = _now(), time.perf_counter()
     scores: dict[str, Score] = {
@@ -65,7 +66,7 @@ def _score_and_write(
         model=model,
         limit=limit,
         seed=seed,
-        usage=scoring.token_totals(records),
+        usage=scoring.token_totals(records) if usage is None else usage,
         time=TaskTime(
             started=started, finished=_now(), seconds=time.perf_counter() - clock, model_seconds=0.0, asked=0
         ),
@@ -80,12 +81,18 @@ def rescore_run(path: Path) -> list[TaskResult]:
     Raises:
         DataMissing: no such run, nothing finished in it, or its dataset is no longer registered.
         DataCorrupt: its files are damaged, or the questions are no longer the same ones.
+        RunIncomplete: the run is going on.
     """
     folder = RunFolder(path)
     folder.read()
+    with folder.in_use():
+        return _rescore_tasks(folder)
+
+
+def _rescore_tasks(folder: RunFolder) -> list[TaskResult]:
     results = [_rescore_task(task) for task in folder.tasks().values() if task.result_path.is_file()]
     if not results:
-        raise DataMissing(f"{path} has no finished task.", hint="Run it to its end first.")
+        raise DataMissing(f"{folder.path} has no finished task.", hint="Run it to its end first.")
     return results
 
 
@@ -107,7 +114,7 @@ def _rescore_task(folder: TaskFolder) -> TaskResult:
         },
     )
     seed = int(old.provenance.get("seed", 0))
-    return _score_and_write(data, answered, folder, model=old.model, limit=old.limit, seed=seed)
+    return _score_and_write(data, answered, folder, model=old.model, limit=old.limit, seed=seed, usage=old.usage)
 
 
 def score_predictions(
@@ -127,9 +134,9 @@ def score_predictions(
         the result and the run's folder.
 
     Raises:
-        UsageError: the file has duplicate ids, or lacks samples and `allow_missing` is not set.
+        UsageError: the file is not JSON Lines of predictions, has duplicate ids, or lacks samples while
+            `allow_missing` is not set.
         UnknownName: an id that the task does not have.
-        DataCorrupt: the file is not JSON Lines of predictions.
     """
     data = TASKS.get(task_name).load(choice)
     predictions = _predictions(path, {sample.sample_id for sample in data.samples}, task_name)
@@ -144,7 +151,8 @@ def score_predictions(
     keys = {sample.sample_id: fingerprint([digest, task_name, sample.sample_id]) for sample in data.samples}
     answers = {keys[sample_id]: StoredAnswer(predictions.get(sample_id, "")) for sample_id in keys}
     readable = "".join(char if char.isalnum() else "-" for char in name).strip("-")[:40]
-    folder = RunFolder(out / f"predictions-{readable}-{digest[:8]}")
+    told = fingerprint([digest, str(choice.root), allow_missing]).removeprefix("sha256:")
+    folder = RunFolder(out / f"predictions-{readable}-{told[:8]}")
     task_folder = folder.task(data.task.versioned_name)
     result = _score_and_write(data, _Answered(keys, answers), task_folder, model=model, limit=None, seed=0)
     settings = {"predictions": str(path), "task": task_name, "edition": choice.edition, "allow_missing": allow_missing}
@@ -180,14 +188,21 @@ def _predictions(path: Path, known: set[str], task_name: str) -> dict[str, str]:
 def _prediction_lines(path: Path) -> Iterator[tuple[int, PredictionRecord]]:
     if not path.is_file():
         raise DataMissing(f"There is no file {path}.", hint="Give a JSON Lines file of predictions.")
-    for number, line in enumerate(read_json_lines(path), start=1):
+    try:
+        lines = list(read_json_lines(path, torn=False))
+    except DataCorrupt as error:
+        raise UsageError(
+            error.message, hint="A predictions file has one JSON object per line (see `foodbench schema prediction`)."
+        ) from error
+    for number, line in enumerate(lines, start=1):
         try:
             yield number, PredictionRecord.model_validate(line)
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(map(str, first["loc"])) or "record"
-            raise DataCorrupt(
-                f"{path}, line {number}: {where}: {first['msg']}.", hint="See `foodbench schema prediction`."
+            raise UsageError(
+                f"{path}, line {number}: {where}: {first['msg']}.",
+                hint="A predictions file has one JSON object per line (see `foodbench schema prediction`).",
             ) from error
 
 

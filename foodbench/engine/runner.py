@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
@@ -10,9 +11,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from foodbench.adapters.arguments import without_secrets
 from foodbench.core.errors import DataMissing, ExitCode, FoodbenchError, ProviderDown, StorageFull, UnsupportedTask
 from foodbench.core.hashing import fingerprint
-from foodbench.data.roots import resolve
+from foodbench.data.roots import KITCHEN_VARIABLE, resolve, roots
 from foodbench.engine import evaluation, scoring
 from foodbench.engine.models import RunModel
 from foodbench.engine.processes import Processes
@@ -20,7 +22,7 @@ from foodbench.engine.references import measure_references
 from foodbench.engine.reporting import Reporter
 from foodbench.runs.provenance import collect
 from foodbench.runs.schema import ConfigValue, ModelIdentity, RunFile, TaskResult, TaskStatus, TaskTime
-from foodbench.runs.store import RunFolder
+from foodbench.runs.store import RunFolder, StoredAnswer
 from foodbench.tasks import TASKS
 from foodbench.tasks.base import FoodTask, TaskData
 
@@ -63,8 +65,9 @@ class RunOutcome:
     Attributes:
         folder: where it is.
         results: finished tasks in order.
-        errors: failed or not measured tasks by name.
-        exit_code: of the process.
+        not_measured: why, for tasks without data or that the model cannot answer by its nature.
+        errors: why, for tasks that failed.
+        rank: this process's number.
     """
 
     folder: RunFolder
@@ -75,9 +78,14 @@ class RunOutcome:
 
     @property
     def exit_code(self) -> int:
-        """0 if every task that has data and suits the model was measured; otherwise the first error's code."""
+        """0 if every task that has data and suits the model was measured; otherwise the first error's code.
+
+        Also if no task at all was measured: a gate must not pass on nothing.
+        """
         for error in self.errors.values():
             return int(error.exit_code)
+        if not self.results:
+            return int(next((error.exit_code for error in self.not_measured.values()), ExitCode.INCOMPLETE))
         return int(ExitCode.OK)
 
 
@@ -119,7 +127,10 @@ def run_id(options: RunOptions, identity: str) -> str:
 
     Not of the tasks (tasks run one after the other gather in one run), nor of throughput settings.
     """
-    plain = [identity, options.edition, options.allow_partial, options.limit, options.seed]
+    # Which copies are registered decides what "the default edition" is: another set of them is another run.
+    copies = [sorted(map(str, roots().items()))] if options.edition != "kitchen" else []
+    kitchen = os.environ.get(KITCHEN_VARIABLE) if options.edition != "real" else None
+    plain = [identity, options.edition, copies, kitchen, options.allow_partial, options.limit, options.seed]
     readable = "".join(char if char.isalnum() else "-" for char in options.model).strip("-")[:40]
     return f"{readable}-{fingerprint(plain).removeprefix('sha256:')[:8]}"
 
@@ -169,7 +180,9 @@ class _Run:
 
     @property
     def identity(self) -> ModelIdentity:
-        return ModelIdentity(spec=self.model.spec, args=dict(self.options.model_args), identity=self.model.identity)
+        return ModelIdentity(
+            spec=self.model.spec, args=without_secrets(self.options.model_args), identity=self.model.identity
+        )
 
     def begin(self, config: Mapping[str, ConfigValue]) -> None:
         """Write `run.json`, keeping what an earlier invocation says of other tasks."""
@@ -232,15 +245,26 @@ class _Run:
         from foodbench.engine.journal import JournaledModel  # imports lmms-eval, ~5 s: not before there is work
 
         started, clock = _now(), time.perf_counter()
-        self.model.prepare(data)
-        task_object, hooks = evaluation.build_task(data, chat=self.model.chat)
+        spent_before = self.model.usage()
         folder = self.folder.task(data.task.versioned_name)
+        built: list[Any] = []
+        stored: dict[str, StoredAnswer] = {}
+
+        def make_ready() -> dict[str, Any]:
+            self.model.prepare(data)
+            built.extend(evaluation.build_task(data, chat=self.model.chat))
+            stored.update(folder.stored_answers())
+            return {}
+
+        # Shared, so that a process that fails here fails the task everywhere, and nobody journals before all have read.
+        self.processes.share(make_ready)
+        task_object, hooks = built
         keys = {sample.sample_id: self._key(data, sample) for sample in data.samples}
         journal = JournaledModel(
             make_model=self.model.as_lmms,
             folder=folder,
             keys=keys,
-            stored=folder.stored_answers(),
+            stored=stored,
             chunk_size=self.model.chunk_size,
             single=self.model.answers_singly,
             processes=self.processes,
@@ -256,9 +280,9 @@ class _Run:
             scores,
             references,
             model=self.identity,
-            limit=self.options.limit,
+            limit=None if data.complete else self.options.limit,
             seed=self.options.seed,
-            usage={**scoring.token_totals(records), **self.model.usage()},
+            usage={**scoring.token_totals(records), **_spent(spent_before, self.model.usage())},
             time=TaskTime(
                 started=started,
                 finished=_now(),
@@ -283,6 +307,11 @@ class _Run:
                 self.model.identity,
             ]
         )
+
+
+def _spent(before: Mapping[str, float], after: Mapping[str, float]) -> dict[str, float]:
+    """What one task added to the adapter's running totals."""
+    return {name: total - before.get(name, 0.0) for name, total in after.items()}
 
 
 def _now() -> str:

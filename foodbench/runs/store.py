@@ -6,7 +6,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -160,14 +160,15 @@ class RunFolder:
             RunIncomplete: another process is writing this run.
             StorageFull: the folder cannot be written.
         """
-        try:
-            with file_lock(self.path / LOCK, wait=False):
-                yield
-        except BlockingIOError as error:
-            raise RunIncomplete(
-                f"The run {self.path} is already going on in another process.",
-                hint="Wait for it or stop it; then the same command continues.",
-            ) from error
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(file_lock(self.path / LOCK, wait=False))
+            except BlockingIOError as error:
+                raise RunIncomplete(
+                    f"The run {self.path} is already going on in another process.",
+                    hint="Wait for it or stop it; then the same command continues.",
+                ) from error
+            yield
 
     def clear(self) -> None:
         """Delete everything in the folder but its lock."""

@@ -31,11 +31,13 @@ class Reading:
         parsed: whether the answer could be read; if not, the values are those of a wrong answer.
         values: the per-sample numbers that the task's metrics aggregate.
         detail: what was read, for people (plain JSON).
+        error: what was wrong with the answer's form, if a part of it had to be refused.
     """
 
     parsed: bool
     values: Mapping[str, float]
     detail: Mapping[str, Any]
+    error: str | None = None
 
 
 @dataclass(frozen=True)
@@ -122,6 +124,7 @@ class FoodTask:
             dataset_fingerprint=reader.fingerprint(self.split),
             available=len(reader.records(self.split)),
             missing=len(reader.missing(self.split)),
+            limit=limit,
         )
 
     def train_samples(self, choice: DatasetChoice, *, limit: int | None = None, seed: int = 0) -> tuple[Sample, ...]:
@@ -149,11 +152,16 @@ class FoodTask:
         Reasoning written before the answer (`<think>`) is not part of it. A malformed answer is scored as an empty one,
         marked as not parsed, with the reason.
         """
-        error = None
         try:
-            reading = self.read(sample, Answer.from_text(without_reasoning(raw)), vocabulary)
-        except AnswerInvalid as invalid:
-            error = invalid.message
+            # An envelope is read before its text is looked at: a mask's code or JSON must not lose a piece.
+            answer = Answer.from_text(raw)
+            reading = self.read(sample, replace(answer, text=without_reasoning(answer.text)), vocabulary)
+            error = reading.error
+        except Exception as failure:
+            # Most are AnswerInvalid. Anything else is a bug in a task's reading that an answer has met: it costs that
+            # answer, is recorded with it, and does not end the run.
+            what = failure.message if isinstance(failure, AnswerInvalid) else f"{type(failure).__name__}: {failure}"
+            error = what[:300]
             reading = replace(self.read(sample, Answer(text=""), vocabulary), parsed=False)
         return Score(
             sample_id=sample.sample_id,
@@ -182,6 +190,7 @@ class TaskData:
         dataset_fingerprint: identity of the split's ids and labels.
         available: number of records of the split that are there.
         missing: number of records of the split that are not (a partial copy).
+        limit: how many records were asked for at most.
     """
 
     task: FoodTask
@@ -191,6 +200,7 @@ class TaskData:
     dataset_fingerprint: str
     available: int
     missing: int
+    limit: int | None = None
 
     @cached_property
     def fingerprint(self) -> str:
@@ -199,6 +209,11 @@ class TaskData:
         manifest = fingerprint(self.manifest())
         references = fingerprint([dict(sample.reference) for sample in self.samples])
         return fingerprint([task.prompt_fingerprint, self.dataset_fingerprint, manifest, references])
+
+    @property
+    def complete(self) -> bool:
+        """Whether no record that is there was left out by a limit."""
+        return self.limit is None or self.limit >= self.available
 
     def manifest(self) -> list[dict[str, Any]]:
         """The frozen queries: one plain record per sample, in order of id, without references."""

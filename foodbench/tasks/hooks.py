@@ -27,9 +27,10 @@ EDITION_VARIABLE = "FOODBENCH_EDITION"
 PARTIAL_VARIABLE = "FOODBENCH_ALLOW_PARTIAL"
 
 
-def sample_to_document(sample: Sample) -> dict[str, str]:
-    """A sample as plain string columns. Its image must be an `ImageFile`."""
+def sample_to_document(sample: Sample, task: str) -> dict[str, str]:
+    """A sample of a task as plain string columns. Its image must be an `ImageFile`."""
     return {
+        "task": task,
         "sample_id": sample.sample_id,
         "cluster": sample.cluster,
         "image_file": str(sample.image.path),
@@ -96,7 +97,7 @@ class TaskHooks:
         """The documents as a `datasets.Dataset`; what lmms-eval read from the YAML's placeholder file is ignored."""
         from datasets import Dataset
 
-        return Dataset.from_list([sample_to_document(sample) for sample in self.data.samples])
+        return Dataset.from_list([sample_to_document(sample, self.task.name) for sample in self.data.samples])
 
     def doc_to_visual(self, document: Any) -> list[Any]:
         """The document's image, decoded now, as lmms-eval's list of PIL images."""

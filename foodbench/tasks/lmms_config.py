@@ -32,7 +32,8 @@ def lmms_config(task: FoodTask) -> dict[str, Any]:
         "dataset_kwargs": {"data_files": {"test": str(PLACEHOLDER)}},
         "test_split": "test",
         "output_type": "generate_until",
-        "generation_kwargs": dict(task.generation),
+        # lmms-eval adds a blank line as stop sequence where none is named; an answer may well have one.
+        "generation_kwargs": {**task.generation, "until": []},
         "metric_list": [
             {
                 "metric": metric.id,

@@ -49,6 +49,20 @@ def test_the_project_file_is_read_by_itself(foodbench: Foodbench, kitchen: Path,
     assert remembered()["model"] == ("baseline:random", "foodbench.toml")
 
 
+def test_tables_and_lists_of_a_project_file(
+    foodbench: Foodbench, kitchen: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("foodbench.toml").write_text(
+        '[run]\nmodel = "baseline:random"\ntasks = ["food101.dish", "nutrition5k.*"]\n[run.model-args]\nseed = 3\n'
+    )
+    assert foodbench("run", "--quiet").code == 0
+    (path,) = Path(os.environ["FOODBENCH_RUNS"]).rglob("run.json")
+    run = json.loads(path.read_text())
+    assert run["model"]["args"] == {"seed": "3"}
+    assert set(run["tasks"]) == {"food101.dish@1", "nutrition5k.total@1"}
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -56,6 +70,8 @@ def test_the_project_file_is_read_by_itself(foodbench: Foodbench, kitchen: Path,
         ('modle = "x"', "unknown setting 'modle'"),
         ("limit = 0", "--limit"),
         ('limit = "many"', "--limit"),
+        ("[limit]\nmost = 3", "must not be a table"),
+        ("run = 3", "must be a table"),
     ],
 )
 def test_bad_files_are_usage_errors(foodbench: Foodbench, tmp_path: Path, text: str, message: str) -> None:

@@ -77,6 +77,18 @@ def test_predictions_made_elsewhere(
     assert task in shown.out
 
 
+def test_the_last_line_counts_without_a_line_feed(foodbench: Foodbench, kitchen: Path, tmp_path: Path) -> None:
+    path = predictions("food101.dish", tmp_path / "mine.jsonl")
+    path.write_text(path.read_text().rstrip("\n"))
+    (result,) = json.loads(foodbench("score", path, "--task", "food101.dish", "--json").out)
+    assert result["metrics"][0]["value"] == 100.0
+    path.write_text(path.read_text() + " garbage")
+    refused = foodbench("score", path, "--task", "food101.dish", "--allow-missing")
+    assert refused.code == 2
+    assert "line 24: not valid JSON" in refused.error[0]
+    assert "one JSON object per line" in refused.error[1]
+
+
 def test_incomplete_predictions_are_refused_or_counted_as_wrong(
     foodbench: Foodbench, kitchen: Path, tmp_path: Path
 ) -> None:
@@ -96,8 +108,8 @@ def test_incomplete_predictions_are_refused_or_counted_as_wrong(
     [
         (lambda lines: [*lines, lines[0]], 2, "comes twice"),
         (lambda lines: [{**lines[0], "sample_id": lines[0]["sample_id"] + "0"}, *lines[1:]], 2, "Unknown sample"),
-        (lambda lines: [{**lines[0], "confidence": 1}, *lines[1:]], 5, "confidence"),
-        (lambda lines: [{"sample_id": 7}, *lines[1:]], 5, "line 1"),
+        (lambda lines: [{**lines[0], "confidence": 1}, *lines[1:]], 2, "confidence"),
+        (lambda lines: [{"sample_id": 7}, *lines[1:]], 2, "line 1"),
     ],
 )
 def test_wrong_predictions_are_named(

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 
 from foodbench.core.errors import UnknownName, UsageError
 from foodbench.core.hashing import fingerprint
-from foodbench.core.types import Answer, Mask, Nutrition, Request
+from foodbench.core.types import Answer, Mask, Nutrition, Request, Sample
 from foodbench.data.roots import resolve
 from foodbench.metrics import masks
 from foodbench.stats.summary import point_values
 from foodbench.tasks import TASKS, prompts, select
-from foodbench.tasks.base import TaskData, spread
+from foodbench.tasks.base import Reading, TaskData, spread
 from foodbench.tasks.hooks import document_to_sample, sample_to_document
 from tests.conftest import REPOSITORY
 
@@ -141,7 +141,7 @@ def test_a_request_does_not_hold_the_reference(name: str, kitchen: Path) -> None
 @pytest.mark.parametrize("name", NAMES)
 def test_documents_hold_the_whole_sample(name: str, kitchen: Path) -> None:
     for sample in load(name, limit=3).samples:
-        assert document_to_sample(sample_to_document(sample)) == sample
+        assert document_to_sample(sample_to_document(sample, name)) == sample
 
 
 def test_refer_takes_the_mask_of_the_asked_ingredient(kitchen: Path) -> None:
@@ -159,9 +159,16 @@ def test_refer_takes_the_mask_of_the_asked_ingredient(kitchen: Path) -> None:
     assert iou(Mask(right.size, right.counts, f"The {ingredient.upper()}!"), wrong) == 1.0
     assert iou(Mask(right.size, right.counts)) == 1.0, "an unlabelled mask stands for the asked ingredient"
     assert iou(wrong) == 0.0, "a mask of something else is no answer"
+    empty_other = Mask(other.size, other.counts, f"sweet {ingredient}")
+    exact = Mask(right.size, right.counts, ingredient)
+    assert iou(empty_other, exact) == 1.0, "the very name comes before a name that holds it"
+    thoughtful = Answer("I look.</think> Here.", masks=(right,))
+    assert data.task.score(sample, thoughtful.to_text(), ()).values["iou"] == 1.0, "reasoning is cut from text only"
     flipped = Mask((right.size[1] + 1, right.size[0]), right.counts, ingredient)
     score = data.task.score(sample, Answer("x", masks=(flipped,)).to_text(), ())
     assert not score.parsed
+    assert score.error is not None
+    assert "size" in score.error
     assert score.values["intersection"] == 0
     assert score.values["union"] == masks.area(right)
 
@@ -179,6 +186,22 @@ def test_nutrition_counts_what_is_not_stated_and_refuses_the_absurd(kitchen: Pat
     assert score(**{**truth, "fat": 1e300}) == (False, truth["fat"])
     assert score(**{name: value for name, value in truth.items() if name != "fat"}) == (False, truth["fat"])
     assert score(**{**truth, "fat": -truth["fat"]}) == (True, pytest.approx(2 * truth["fat"]))
+
+
+def test_an_answer_that_a_reading_stumbles_over_costs_only_itself(kitchen: Path) -> None:
+    data = load("food101.dish")
+    sample = data.samples[0]
+
+    def stumbling(sample: Sample, answer: Answer, vocabulary: tuple[str, ...]) -> Reading:
+        if answer.text:
+            raise ZeroDivisionError("seen in a plug-in")
+        return data.task.read(sample, answer, vocabulary)
+
+    score = replace(data.task, read=stumbling).score(sample, "curry rice", data.vocabulary)
+    assert (score.parsed, score.values["correct"]) == (False, 0.0)
+    assert score.error == "ZeroDivisionError: seen in a plug-in"
+    endless = '{"foodbench_answer":1,"text":"","nutrition":{"kcal":1' + "0" * 400 + "}}"
+    assert "not a finite number" in str(data.task.score(sample, endless, data.vocabulary).error)
 
 
 def test_text_that_names_several_dishes_is_not_an_answer(kitchen: Path) -> None:

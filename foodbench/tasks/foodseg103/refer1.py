@@ -25,7 +25,7 @@ from foodbench.metrics.aggregate import Metric
 from foodbench.tasks import prompts
 from foodbench.tasks.base import FoodTask, Reading
 from foodbench.tasks.hooks import TaskHooks
-from foodbench.tasks.text import find_names
+from foodbench.tasks.text import find_names, normalise
 
 NAME = "foodseg103.refer1"
 VERSION = 1
@@ -55,8 +55,14 @@ def _build(reader: Any, records: Sequence[SegmentationRecord]) -> Iterable[Sampl
 
 def _referred_mask(answer: Answer, ingredient: str) -> int | None:
     """Position of the mask that answers for `ingredient`: by label if one fits, else the first unlabelled one."""
-    for index, mask in enumerate(answer.masks):
-        if mask.label is not None and find_names(mask.label, [ingredient]):
+    labels = [(index, mask.label) for index, mask in enumerate(answer.masks) if mask.label is not None]
+    wanted = normalise(ingredient)
+    # The very name first: "onion" is also a word of "spring onion".
+    for index, label in labels:
+        if normalise(label) == wanted:
+            return index
+    for index, label in labels:
+        if find_names(label, [ingredient]):
             return index
     return next((index for index, mask in enumerate(answer.masks) if mask.label is None), None)
 
@@ -74,8 +80,6 @@ def _read(sample: Sample, answer: Answer, _vocabulary: tuple[str, ...]) -> Readi
             predicted, error = None, invalid.message
     intersection, union = masks.intersection_union(predicted or masks.empty(size), true)
     detail: dict[str, Any] = {"mask": None if predicted is None else index, "masks": len(answer.masks)}
-    if error is not None:
-        detail["refused_mask"] = error
     return Reading(
         parsed=error is None and (predicted is not None or bool(answer.text.strip())),
         values={
@@ -85,6 +89,7 @@ def _read(sample: Sample, answer: Answer, _vocabulary: tuple[str, ...]) -> Readi
             "answered": float(predicted is not None),
         },
         detail=detail,
+        error=error,
     )
 
 
