@@ -78,6 +78,7 @@ _BUILT_IN: tuple[tuple[ModelInfo, str], ...] = (
     ),
 )
 _PYTHON = ModelInfo("py:module:Class", "your own class with answer(requests), or a plain function", "any")
+_LMMS = ModelInfo("lmms:NAME", "one of lmms-eval's own models (`lmms-eval models` lists them)", "text", "its weights")
 
 for _info, _target in _BUILT_IN:
     MODELS.register(_info.name, _target)
@@ -88,7 +89,7 @@ def describe_models() -> tuple[ModelInfo, ...]:
     built_in = [info for info, _ in _BUILT_IN]
     named = {info.name for info in built_in}
     plug_ins = [ModelInfo(name, "from an installed plug-in", "") for name in MODELS.names() if name not in named]
-    return (*built_in, _PYTHON, *plug_ins)
+    return (*built_in, _PYTHON, _LMMS, *plug_ins)
 
 
 def load_adapter(spec: str, arguments: Mapping[str, str] | None = None) -> Adapter:

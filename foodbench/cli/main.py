@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 
 import click
 
+from foodbench import __version__
 from foodbench.core.errors import ExitCode, FoodbenchError, UnknownName
 from foodbench.core.printable import printable
 
@@ -64,6 +65,7 @@ class LazyVerbs(click.Group):
         "max_content_width": 100,
     },
 )
+@click.version_option(__version__, "-V", "--version", prog_name="foodbench", message="%(prog)s %(version)s")
 def foodbench() -> None:
     """Benchmark and evaluation harness for food multimodal models.
 
@@ -117,7 +119,6 @@ def print_error(error: FoodbenchError) -> None:
 
 
 def _report_bug(error: Exception, arguments: list[str]) -> int:
-    from foodbench import __version__
     from foodbench.core.files import atomic_write
     from foodbench.core.paths import home
 

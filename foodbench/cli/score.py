@@ -39,7 +39,7 @@ def command(
     out: Path | None,
     as_json: bool,
 ) -> None:
-    """Score again the stored answers of the run at PATH, or with --task the predictions in the file PATH.
+    """Score again the answers of the run PATH (a folder or an id), or with --task the predictions in the file PATH.
 
     A predictions file has one JSON object per line: "sample_id", and "answer" (text) or any of "text", "masks" (COCO
     RLE) and "nutrition" (kcal, mass, fat, carb, protein). No model is asked.
@@ -51,6 +51,8 @@ def command(
     from foodbench.tasks import TASKS
 
     if task is None:
+        if not path.exists() and (runs_dir() / path).is_dir():
+            path = runs_dir() / path  # a run's id
         if path.is_file():
             raise UsageError(
                 f"{path} is a file, not a run's folder.", hint="For predictions, name the task with --task."

@@ -244,7 +244,7 @@ def resolve(
         card = CATALOG.get(name)
         raise DataMissing(
             f"The real {card.title} is not registered on this machine.",
-            hint=f"{card.how_to_get_text()} (foodbench data add {name} PATH)",
+            hint=card.how_to_get_text(),
         )
     return DatasetChoice(name, "kitchen", kitchen_root(name, progress), False)
 

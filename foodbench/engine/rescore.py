@@ -177,7 +177,7 @@ def _predictions(path: Path, known: set[str], task_name: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for number, record in _prediction_lines(path):
         if record.sample_id not in known:
-            error = UnknownName.of(f"sample of {task_name}", record.sample_id, known)
+            error = UnknownName.of("sample id", record.sample_id, known)
             raise UnknownName(f"{path}, line {number}: {error.message}", hint=error.hint)
         if record.sample_id in found:
             raise UsageError(f"{path}, line {number}: '{record.sample_id}' comes twice.", hint="Keep one of them.")
