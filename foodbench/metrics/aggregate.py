@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
-
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from foodbench.metrics.inputs import MetricInputError, finite_vector, require_same_length
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 MetricKind = Literal["proportion", "mean", "ratio"]
 

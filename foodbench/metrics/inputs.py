@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any
 
 from foodbench.core.errors import FoodbenchError
 
-FloatArray = npt.NDArray[np.float64]
+if TYPE_CHECKING:  # a task names its metrics without loading numpy, which costs half of `foodbench list tasks`
+    import numpy as np
+    import numpy.typing as npt
+
+    FloatArray = npt.NDArray[np.float64]
 
 
 class MetricInputError(FoodbenchError, ValueError):
@@ -33,6 +34,8 @@ def finite_vector(name: str, values: Sequence[float] | npt.NDArray[Any]) -> Floa
     Raises:
         MetricInputError: not one-dimensional, not numeric, or with NaN or infinity in it.
     """
+    import numpy as np
+
     try:
         vector = np.asarray(values)
         if vector.dtype.kind not in "fiub":

@@ -24,7 +24,6 @@ import numpy.typing as npt
 
 from foodbench.core.errors import AnswerInvalid
 from foodbench.core.types import MAX_ENVELOPE_CHARS, Mask
-from foodbench.metrics.aggregate import Metric
 from foodbench.metrics.inputs import MetricInputError, require_same_length, require_some
 
 MAX_PIXELS = 2**27
@@ -34,23 +33,6 @@ MAX_PIXELS = 2**27
 _MAX_GROUPS = 6
 _FIRST_CHARACTER = 48
 _PAYLOAD, _SIGN, _MORE = 0x1F, 0x10, 0x20
-
-CUMULATIVE_IOU = Metric(
-    id="ciou",
-    kind="ratio",
-    value="intersection",
-    over="union",
-    bounds=(0.0, 1.0),
-    when_zero=1.0,
-    description="Intersection over union of all masks' pixels together; large masks weigh more.",
-)
-GENERALIZED_IOU = Metric(
-    id="giou.sample",
-    kind="mean",
-    value="iou",
-    bounds=(0.0, 1.0),
-    description="Mean over samples of intersection over union; an empty mask where none is due counts as 1.",
-)
 
 BoolArray = npt.NDArray[np.bool_]
 Runs = npt.NDArray[np.int64]

@@ -11,19 +11,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import fsum, inf, isfinite
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from foodbench.core.errors import AnswerInvalid
 from foodbench.core.types import NUTRIENTS
 from foodbench.metrics.aggregate import Metric
 from foodbench.metrics.inputs import (
-    FloatArray,
     MetricInputError,
     finite_vector,
     require_same_length,
     require_some,
 )
+
+if TYPE_CHECKING:
+    from foodbench.metrics.inputs import FloatArray
 
 UNITS: dict[str, str] = {name: "kcal" if name == "kcal" else "g" for name in NUTRIENTS}
 
@@ -125,7 +126,7 @@ def absolute_errors(predicted: Sequence[float] | FloatArray, true: Sequence[floa
     """
     guesses, references = finite_vector("'predicted'", predicted), finite_vector("'true'", true)
     require_same_length("'predicted'", guesses.size, "'true'", references.size)
-    return np.abs(guesses - references)
+    return abs(guesses - references)
 
 
 def mean_absolute_error(predicted: Sequence[float] | FloatArray, true: Sequence[float] | FloatArray) -> float:

@@ -23,13 +23,16 @@ from dataclasses import dataclass
 from functools import lru_cache
 from math import inf, sqrt
 from statistics import NormalDist
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from foodbench.metrics.aggregate import MetricKind
-from foodbench.metrics.inputs import FloatArray, MetricInputError, finite_vector, require_same_length
+from foodbench.metrics.inputs import MetricInputError, finite_vector, require_same_length
+
+if TYPE_CHECKING:
+    from foodbench.metrics.inputs import FloatArray
 
 RESAMPLES = 10_000
 # Counts of one block of resamples. From 2 MiB on the C library gives each block's memory back and takes it anew, which

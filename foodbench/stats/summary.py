@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from foodbench.core.types import Score
 from foodbench.metrics.aggregate import Metric, MetricValue
-from foodbench.metrics.inputs import FloatArray, MetricInputError
+from foodbench.metrics.inputs import MetricInputError
 from foodbench.stats.intervals import interval
+
+if TYPE_CHECKING:
+    from foodbench.metrics.inputs import FloatArray
 
 
 def _column(metric: Metric, key: str, scores: Sequence[Score]) -> FloatArray:

@@ -11,8 +11,8 @@ from foodbench.core.types import Score
 from foodbench.metrics.aggregate import Metric
 from foodbench.metrics.classification import TOP1_ACCURACY
 from foodbench.metrics.inputs import MetricInputError
-from foodbench.metrics.masks import CUMULATIVE_IOU, GENERALIZED_IOU
 from foodbench.metrics.nutrition import error_metrics, sample_values
+from foodbench.metrics.segmentation import CUMULATIVE_IOU, GENERALIZED_IOU
 from foodbench.stats.summary import evaluate, point_values, summarise
 
 

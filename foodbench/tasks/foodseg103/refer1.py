@@ -14,13 +14,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import numpy as np
-
 from foodbench.core.errors import AnswerInvalid
 from foodbench.core.hashing import stable_seed
 from foodbench.core.types import Answer, Mask, Sample
 from foodbench.data.records import SegmentationRecord
-from foodbench.metrics import masks
+from foodbench.metrics import segmentation
 from foodbench.metrics.aggregate import Metric
 from foodbench.tasks import prompts
 from foodbench.tasks.base import FoodTask, Reading
@@ -34,6 +32,10 @@ NOT_REFERABLE = frozenset({0, 103, 255})
 
 
 def _build(reader: Any, records: Sequence[SegmentationRecord]) -> Iterable[Sample]:
+    import numpy as np
+
+    from foodbench.metrics import masks
+
     for record in records:
         class_map = record.checked_mask()
         present = [class_id for class_id in np.unique(class_map).tolist() if class_id not in NOT_REFERABLE]
@@ -68,6 +70,8 @@ def _referred_mask(answer: Answer, ingredient: str) -> int | None:
 
 
 def _read(sample: Sample, answer: Answer, _vocabulary: tuple[str, ...]) -> Reading:
+    from foodbench.metrics import masks
+
     size = (int(sample.reference["size"][0]), int(sample.reference["size"][1]))
     true = Mask(size=size, counts=sample.reference["counts"])
     index = _referred_mask(answer, sample.reference["ingredient"])
@@ -110,8 +114,8 @@ TASK = FoodTask(
     questions=prompts.REFER,
     answer_kind="mask",
     metrics=(
-        masks.CUMULATIVE_IOU,
-        masks.GENERALIZED_IOU,
+        segmentation.CUMULATIVE_IOU,
+        segmentation.GENERALIZED_IOU,
         Metric(
             id="answered",
             kind="proportion",
