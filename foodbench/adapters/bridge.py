@@ -7,6 +7,7 @@ from its text and first image, so that an adapter also runs lmms-eval's own task
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,6 @@ from lmms_eval.api.model import lmms
 from foodbench.adapters import base
 from foodbench.adapters.resolve import load_adapter
 from foodbench.core.errors import UnsupportedTask, UsageError
-from foodbench.core.hashing import stable_seed
 from foodbench.core.types import Answer, Request
 from foodbench.tasks import TASKS
 from foodbench.tasks.hooks import choice_from_environment, document_to_sample
@@ -36,7 +36,7 @@ class _OpenedImage:
         return self._image.convert("RGB")
 
     def fingerprint(self) -> str:
-        return f"memory:{stable_seed(self._image.tobytes().hex()):016x}"
+        return "sha256:" + hashlib.sha256(self._image.tobytes()).hexdigest()
 
 
 def request_of(model: lmms, instance: Instance) -> Request:

@@ -193,7 +193,7 @@ def _checkpoint() -> Iterator[Finding]:
 
 
 def _datasets() -> Iterator[Finding]:
-    from foodbench.cli.editions import is_cooked, kitchen_root
+    from foodbench.cli.editions import is_cooked, kitchen_place
     from foodbench.data.catalog import READERS
     from foodbench.data.roots import KITCHEN_VARIABLE, roots
 
@@ -215,7 +215,7 @@ def _datasets() -> Iterator[Finding]:
             )
     if not registered:
         yield Finding("datasets", "ok", "no real copy is registered, so runs use the kitchen edition")
-    waiting = [name for name in READERS.names() if not is_cooked(kitchen_root(name))]
+    waiting = [name for name in READERS.names() if not is_cooked(kitchen_place(name))]
     if not waiting:
         yield Finding("kitchen", "ok", "the kitchen edition is made")
     elif os.environ.get(KITCHEN_VARIABLE):

@@ -7,19 +7,23 @@ from pathlib import Path
 from typing import Any
 
 from foodbench.core.errors import FoodbenchError
-from foodbench.core.paths import home
 from foodbench.data.catalog import CATALOG
-from foodbench.data.roots import KITCHEN_VARIABLE, DatasetChoice, RegisteredRoot, open_dataset, roots
+from foodbench.data.roots import (
+    KITCHEN_VARIABLE,
+    DatasetChoice,
+    RegisteredRoot,
+    kitchen_folder,
+    open_dataset,
+    resolve,
+    roots,
+)
 
 
-def kitchen_root(name: str) -> Path | None:
+def kitchen_place(name: str) -> Path | None:
     """Where the kitchen edition of a dataset is, or will be once it is needed; None if the kitchen has none of it."""
-    from foodbench.data.kitchen.editions import FOLDERS, edition_folder
+    from foodbench.data.kitchen import DATASETS
 
-    if name not in FOLDERS:
-        return None
-    chosen = os.environ.get(KITCHEN_VARIABLE)
-    return (Path(chosen).expanduser() if chosen else edition_folder(home())) / FOLDERS[name]
+    return kitchen_folder(name) if name in DATASETS else None
 
 
 def is_cooked(root: Path | None) -> bool:
@@ -27,15 +31,6 @@ def is_cooked(root: Path | None) -> bool:
     from foodbench.data.layout import is_synthetic
 
     return root is not None and is_synthetic(root)
-
-
-def copy_on_disk(name: str) -> DatasetChoice | None:
-    """The copy of a dataset that a run would use, if it is on this machine already."""
-    registered, cooked = roots().get(name), kitchen_root(name)
-    if registered is not None:
-        choice = DatasetChoice(name, "real", registered.root, registered.allow_partial)
-        return choice if registered.root.is_dir() else None
-    return DatasetChoice(name, "kitchen", cooked, False) if cooked is not None and is_cooked(cooked) else None
 
 
 def split_counts(choice: DatasetChoice) -> list[dict[str, Any]]:
@@ -59,7 +54,7 @@ def dataset_status(name: str) -> dict[str, Any]:
         UnknownName: no such dataset.
         DataCorrupt: `datasets.json` is damaged.
     """
-    card, registered, cooked = CATALOG.get(name), roots().get(name), kitchen_root(name)
+    card, registered, cooked = CATALOG.get(name), roots().get(name), kitchen_place(name)
     real = None if registered is None else _real(registered)
     made = is_cooked(cooked)
     edition, used = _used(card.readable, real, cooked, made=made)
@@ -87,9 +82,7 @@ def _real(registered: RegisteredRoot) -> dict[str, Any]:
         found["problem"] = "the folder is gone"
         return found
     try:
-        found["splits"] = split_counts(
-            DatasetChoice(registered.name, "real", registered.root, registered.allow_partial)
-        )
+        found["splits"] = split_counts(resolve(registered.name, "real"))
     except FoodbenchError as error:
         found["problem"] = error.message
     return found

@@ -249,6 +249,15 @@ def resolve(
     return DatasetChoice(name, "kitchen", kitchen_root(name, progress), False)
 
 
+def kitchen_folder(name: str) -> Path:
+    """Where a dataset's kitchen edition is, or will be once it is rendered (see `kitchen_root`)."""
+    from foodbench.data.kitchen import FOLDERS
+    from foodbench.data.kitchen.editions import edition_folder
+
+    custom = os.environ.get(KITCHEN_VARIABLE)
+    return (Path(custom).expanduser() if custom else edition_folder(home())).absolute() / FOLDERS[name]
+
+
 def kitchen_root(name: str, progress: StageProgress | None = None) -> Path:
     """The folder of a dataset's kitchen edition.
 
@@ -265,7 +274,7 @@ def kitchen_root(name: str, progress: StageProgress | None = None) -> Path:
         stage = f"rendering the kitchen's {name} (once)"
         told = None if progress is None else functools.partial(progress, stage)
         return ensure(home(), name, progress=told).absolute()
-    root = Path(custom).expanduser().absolute() / FOLDERS[name]
+    root = kitchen_folder(name)
     if not is_synthetic(root):
         raise DataMissing(
             f"{KITCHEN_VARIABLE} is {custom}, which has no {FOLDERS[name]} made by foodbench.",

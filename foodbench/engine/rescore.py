@@ -6,7 +6,6 @@ import json
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from foodbench.core.types import ENVELOPE_KEY, ENVELOPE_VERSION, Score
 from foodbench.data.roots import DatasetChoice, resolve
 from foodbench.engine import scoring
 from foodbench.engine.references import measure_references
-from foodbench.runs.provenance import collect
+from foodbench.runs.provenance import collect, now
 from foodbench.runs.schema import (
     ConfigValue,
     ModelIdentity,
@@ -46,11 +45,10 @@ def _score_and_write(
     folder: TaskFolder,
     *,
     model: ModelIdentity,
-    limit: int | None,
     seed: int,
     usage: Mapping[str, float] | None = None,
 ) -> TaskResult:
-    started, clock = _now(), time.perf_counter()
+    started, clock = now(), time.perf_counter()
     scores: dict[str, Score] = {
         sample.sample_id: data.task.score(
             sample, answered.answers[answered.keys[sample.sample_id]].answer, data.vocabulary
@@ -64,12 +62,9 @@ def _score_and_write(
         scores,
         measure_references(data),
         model=model,
-        limit=limit,
         seed=seed,
         usage=scoring.token_totals(records) if usage is None else usage,
-        time=TaskTime(
-            started=started, finished=_now(), seconds=time.perf_counter() - clock, model_seconds=0.0, asked=0
-        ),
+        time=TaskTime(started=started, finished=now(), seconds=time.perf_counter() - clock, model_seconds=0.0, asked=0),
     )
     folder.write(records, result)
     return result
@@ -100,7 +95,8 @@ def _rescore_task(folder: TaskFolder) -> TaskResult:
     old = folder.result()
     task = TASKS.get(old.task.name)
     choice = resolve(task.dataset, old.dataset.edition, allow_partial=old.dataset.missing > 0)
-    data = task.load(choice, limit=old.limit, seed=int(old.provenance.get("seed", 0)))
+    seed = int(old.provenance.get("seed", 0))
+    data = task.load(choice, limit=old.limit, seed=seed)
     stored = {record.sample_id: record for record in folder.samples()}
     if set(stored) != {sample.sample_id for sample in data.samples} or data.fingerprint != old.task.fingerprint:
         raise DataCorrupt(
@@ -109,12 +105,9 @@ def _rescore_task(folder: TaskFolder) -> TaskResult:
         )
     answered = _Answered(
         keys={sample_id: record.key for sample_id, record in stored.items()},
-        answers={
-            record.key: StoredAnswer(record.answer, record.time.seconds, record.tokens) for record in stored.values()
-        },
+        answers={record.key: StoredAnswer.of(record) for record in stored.values()},
     )
-    seed = int(old.provenance.get("seed", 0))
-    return _score_and_write(data, answered, folder, model=old.model, limit=old.limit, seed=seed, usage=old.usage)
+    return _score_and_write(data, answered, folder, model=old.model, seed=seed, usage=old.usage)
 
 
 def score_predictions(
@@ -154,7 +147,7 @@ def score_predictions(
     told = fingerprint([digest, str(choice.root), allow_missing]).removeprefix("sha256:")
     folder = RunFolder(out / f"predictions-{readable}-{told[:8]}")
     task_folder = folder.task(data.task.versioned_name)
-    result = _score_and_write(data, _Answered(keys, answers), task_folder, model=model, limit=None, seed=0)
+    result = _score_and_write(data, _Answered(keys, answers), task_folder, model=model, seed=0)
     settings = {"predictions": str(path), "task": task_name, "edition": choice.edition, "allow_missing": allow_missing}
     folder.write(
         RunFile(
@@ -167,7 +160,7 @@ def score_predictions(
                 )
             },
             provenance=collect(seed=0),
-            time={"updated": _now()},
+            time={"updated": now()},
         )
     )
     return result, folder.path
@@ -215,7 +208,3 @@ def _answer_text(record: PredictionRecord) -> str:
     if record.nutrition is not None:
         envelope["nutrition"] = record.nutrition
     return json.dumps(envelope, ensure_ascii=False)
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")

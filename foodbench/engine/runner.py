@@ -7,7 +7,6 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,7 +19,7 @@ from foodbench.engine.models import RunModel
 from foodbench.engine.processes import Processes
 from foodbench.engine.references import measure_references
 from foodbench.engine.reporting import Reporter
-from foodbench.runs.provenance import collect
+from foodbench.runs.provenance import collect, now
 from foodbench.runs.schema import ConfigValue, ModelIdentity, RunFile, TaskResult, TaskStatus, TaskTime
 from foodbench.runs.store import RunFolder, StoredAnswer
 from foodbench.tasks import TASKS
@@ -195,7 +194,7 @@ class _Run:
             model=self.identity,
             config=dict(config),
             provenance=collect(self.options.seed),
-            time={"started": _now()},
+            time={"started": now()},
         )
         for name, error in self.outcome.not_measured.items():
             self._note(TASKS.get(name), "not_measured", error)
@@ -207,7 +206,7 @@ class _Run:
         """Replace `run.json` by the present state."""
         if self.leads and self._file is not None:
             self._file.tasks = dict(sorted(self.statuses.items()))
-            self._file.time["updated"] = _now()
+            self._file.time["updated"] = now()
             self.folder.write(self._file)
 
     def _note(self, task: FoodTask, status: Literal["failed", "not_measured"], error: FoodbenchError) -> None:
@@ -244,7 +243,7 @@ class _Run:
     def _measure(self, data: TaskData) -> TaskResult:
         from foodbench.engine.journal import JournaledModel  # imports lmms-eval, ~5 s: not before there is work
 
-        started, clock = _now(), time.perf_counter()
+        started, clock = now(), time.perf_counter()
         spent_before = self.model.usage()
         folder = self.folder.task(data.task.versioned_name)
         built: list[Any] = []
@@ -280,12 +279,11 @@ class _Run:
             scores,
             references,
             model=self.identity,
-            limit=None if data.complete else self.options.limit,
             seed=self.options.seed,
             usage={**scoring.token_totals(records), **_spent(spent_before, self.model.usage())},
             time=TaskTime(
                 started=started,
-                finished=_now(),
+                finished=now(),
                 seconds=time.perf_counter() - clock,
                 model_seconds=journal.asked.seconds,
                 asked=journal.asked.samples,
@@ -312,7 +310,3 @@ class _Run:
 def _spent(before: Mapping[str, float], after: Mapping[str, float]) -> dict[str, float]:
     """What one task added to the adapter's running totals."""
     return {name: total - before.get(name, 0.0) for name, total in after.items()}
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -30,6 +30,11 @@ class StoredAnswer:
     seconds: float | None = None
     tokens: Mapping[str, int] | None = None
 
+    @classmethod
+    def of(cls, record: SampleRecord) -> StoredAnswer:
+        """The answer that a scored sample holds."""
+        return cls(record.answer, record.time.seconds, record.tokens)
+
 
 def _read_model(path: Path, kind: type[Model]) -> Model:
     try:
@@ -86,7 +91,7 @@ class TaskFolder:
         found: dict[str, StoredAnswer] = {}
         if self.samples_path.is_file():
             for record in self.samples():
-                found[record.key] = StoredAnswer(record.answer, record.time.seconds, record.tokens)
+                found[record.key] = StoredAnswer.of(record)
         for journal in self.journals():
             for number, line in enumerate(read_json_lines(journal), start=1):
                 try:

@@ -109,7 +109,8 @@ class FoodTask:
             DataMissing, DataCorrupt: as the reader says; also if no sample is left.
         """
         reader = open_dataset(choice)
-        samples = self._samples(reader, self.split, limit=limit, seed=seed)
+        records = reader.records(self.split)
+        samples = self._samples(reader, records, limit=limit, seed=seed)
         if not samples:
             raise DataMissing(
                 f"{self.name}: the {choice.edition} edition of {self.dataset} at {choice.root} has no usable "
@@ -122,18 +123,19 @@ class FoodTask:
             samples=samples,
             vocabulary=self.vocabulary(reader),
             dataset_fingerprint=reader.fingerprint(self.split),
-            available=len(reader.records(self.split)),
+            available=len(records),
             missing=len(reader.missing(self.split)),
             limit=limit,
         )
 
     def train_samples(self, choice: DatasetChoice, *, limit: int | None = None, seed: int = 0) -> tuple[Sample, ...]:
         """The train split asked in the same way, for fitting baselines."""
-        return self._samples(open_dataset(choice), self.train_split, limit=limit, seed=seed)
+        reader = open_dataset(choice)
+        return self._samples(reader, reader.records(self.train_split), limit=limit, seed=seed)
 
-    def _samples(self, reader: Any, split: str, *, limit: int | None, seed: int) -> tuple[Sample, ...]:
-        records = spread(reader.records(split), limit, seed)
-        return tuple(sorted(self.build(reader, records), key=lambda sample: sample.sample_id))
+    def _samples(self, reader: Any, records: Sequence[Any], *, limit: int | None, seed: int) -> tuple[Sample, ...]:
+        chosen = spread(records, limit, seed)
+        return tuple(sorted(self.build(reader, chosen), key=lambda sample: sample.sample_id))
 
     def request(self, sample: Sample) -> Request:
         """What a model is asked for this sample. Does not contain the reference."""

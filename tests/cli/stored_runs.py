@@ -58,7 +58,6 @@ def store_task(folder: RunFolder, data: TaskData, answer: Answers) -> None:
             Reference(role="ceiling", model="baseline:oracle", values=point_values(data.task.metrics, oracle)),
         ],
         model=MODEL,
-        limit=None,
         seed=0,
         usage={},
         time=TaskTime(
