@@ -218,7 +218,7 @@ def _recognise(root: Path) -> str:
     Raises:
         DataMissing: it has the layout of none.
     """
-    from foodbench.data.inspectors import INSPECTORS
+    from foodbench.data.inspection import INSPECTORS
     from foodbench.data.layout import absent_paths
 
     for name in INSPECTORS.names():

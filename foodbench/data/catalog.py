@@ -107,7 +107,7 @@ for _name in (
     "foodreasonseg",
     "fooddialogues",
 ):
-    CATALOG.register(_name, f"foodbench.data.cards:{_name.upper()}")
+    CATALOG.register(_name, f"foodbench.data.cards.{_name}:CARD")
 
 READERS.register("food101", "foodbench.data.food101:Food101")
 READERS.register("nutrition5k", "foodbench.data.nutrition5k:Nutrition5k")

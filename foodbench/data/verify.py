@@ -24,7 +24,8 @@ from typing import Any, Literal
 from foodbench.core.errors import FoodbenchError, UnknownName, UsageError
 from foodbench.core.hashing import sha256_file
 from foodbench.data.catalog import CATALOG, DatasetCard, FileChecksum
-from foodbench.data.inspectors import INSPECTORS, Finding, Inspector, Status
+from foodbench.data.inspection import INSPECTORS
+from foodbench.data.inspection.base import Finding, Inspector, Status
 from foodbench.data.layout import MANIFEST, is_synthetic, require_layout
 from foodbench.data.manifest import Marker, files_below, read_manifest, read_marker
 from foodbench.data.roots import DatasetChoice, require_readable
@@ -121,7 +122,7 @@ def verify(choice: DatasetChoice, level: Level = "hashes", progress: Progress | 
     if choice.name not in INSPECTORS:
         raise UsageError(
             f"verify does not know how to look at {choice.name}.",
-            hint="Register an inspector for it in foodbench.data.inspectors.INSPECTORS.",
+            hint="Register an inspector for it in foodbench.data.inspection.INSPECTORS.",
         )
     wanted = LEVELS[: LEVELS.index(level) + 1]
     inspector = INSPECTORS.get(choice.name)

@@ -14,7 +14,8 @@ import pytest
 
 from foodbench.core.errors import UnknownName
 from foodbench.data.catalog import CATALOG, READERS, DatasetCard, cards
-from foodbench.data.inspectors import INSPECTORS, id_set_sha256
+from foodbench.data.inspection import INSPECTORS
+from foodbench.data.inspection.base import id_set_sha256
 
 NAMES = [
     "food101",
