@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, Protocol
 
-from foodbench.core.errors import AdapterFailed, AnswerInvalid, FoodbenchError, UsageError
+from foodbench.core.errors import AdapterFailed, AnswerInvalid, FoodbenchError, UnsupportedTask, UsageError
 from foodbench.core.types import NUTRIENTS, Answer, Mask, Nutrition, Request, well_formed
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ class Adapter(Protocol):
       interrupted batch is asked only for what is missing, not as a whole.
     - `prepare(task, choice) -> None`: called once before a task's first request; baselines fit themselves here. Raises
       `UnsupportedTask` if the model cannot answer such a task by its nature; the task is then "not measured: why".
+    - `reads_forced_answers: bool`: it takes part in tasks under the `teacher_forced` protocol: where a request has the
+      slot `forced_answer`, its masks are read at the places of that text instead of writing an answer.
     - `usage() -> Mapping[str, int | float | None]`: totals so far, e.g. tokens and cost.
     - `spec_argument: str` (on the class): the constructor's argument that the rest of `name:rest` fills on the command
       line.
@@ -89,6 +91,11 @@ def prepare(adapter: Any, task: FoodTask, choice: DatasetChoice) -> None:
         UnsupportedTask: the adapter cannot answer such a task.
         AdapterFailed: the adapter raised something else.
     """
+    if task.protocol == "teacher_forced" and not getattr(adapter, "reads_forced_answers", False):
+        raise UnsupportedTask(
+            f"{task.name} gives the model the right answer's text and takes the masks at its places; "
+            f"{identity_of(adapter)} offers no way to do that."
+        )
     method = getattr(adapter, "prepare", None)
     if not callable(method):
         return

@@ -8,10 +8,10 @@ train sample's, or one with averaged values), so they have whatever form the tas
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from dataclasses import replace
+from typing import TYPE_CHECKING, ClassVar
 
 from foodbench.core.errors import UnsupportedTask, UsageError
 from foodbench.core.hashing import stable_seed
@@ -26,6 +26,11 @@ if TYPE_CHECKING:
 
 Answerer = Callable[[Request], Answer]
 
+TEXTS_COMPARED = 200
+"""Train texts that `baseline:blind` chooses the most typical one from: 20,000 comparisons, about half a second."""
+FEW = 5
+"""With fewer train samples of an ingredient than this, `baseline:blind` uses those of all ingredients."""
+
 
 class Baseline(ABC):
     """An adapter that is fitted on a task's train split and then answers one request at a time.
@@ -37,6 +42,7 @@ class Baseline(ABC):
 
     name: ClassVar[str]
     kinds: ClassVar[tuple[str, ...]]
+    reads_forced_answers = True
 
     def __init__(self) -> None:
         self._answerers: dict[str, Answerer] = {}
@@ -111,7 +117,7 @@ class Mean(Baseline):
     """`baseline:mean`: the train split's mean values, or the best mask that can be made of its mean mask."""
 
     name = "mean"
-    kinds = ("nutrition", "mask")
+    kinds = ("nutrition", "masks")
 
     def fit(self, task: FoodTask, choice: DatasetChoice) -> Answerer:
         """Average the references."""
@@ -119,18 +125,22 @@ class Mean(Baseline):
         if task.answer_kind == "nutrition":
             answer = _nutrition_answer(task, samples, _mean)
             return lambda _request: answer
-        prior = LocationPrior.of(samples)
-        return lambda request: mask_answer(task, samples[0], request, prior.region(None))
+        from foodbench.adapters.location import LocationPrior
+
+        region = LocationPrior.of(samples).region(None)
+        usual = usual_labels(samples)
+        return lambda request: masks_answer(task, samples[0], request, dict.fromkeys(asked(request, usual), region))
 
 
 class RandomDraw(Baseline):
     """`baseline:random`: a label drawn evenly from the train split's labels, or the reference of a random train sample.
 
-    The draw depends on seed, task and sample id only.
+    For a text or a set of labels that is the shuffled-reference floor. The draw depends on seed, task and sample id
+    only.
     """
 
     name = "random"
-    kinds = ("label", "nutrition", "mask")
+    kinds = ("label", "labels", "nutrition", "masks", "text")
 
     def __init__(self, seed: int = 0) -> None:
         """Draw with this seed."""
@@ -145,53 +155,79 @@ class RandomDraw(Baseline):
     def fit(self, task: FoodTask, choice: DatasetChoice) -> Answerer:
         """Collect what can be drawn."""
         samples = self.train_samples(task, choice)
-        if task.answer_kind == "mask":
-            return lambda request: self._random_mask(task, samples, request)
-        answers = [task.oracle(sample) for sample in samples]
+        if task.answer_kind == "masks":
+            return lambda request: self._random_masks(task, samples, request)
         if task.answer_kind == "label":
-            by_text = {answer.text: answer for answer in answers}
+            by_text = {answer.text: answer for answer in map(task.oracle, samples)}
             answers = [by_text[text] for text in sorted(by_text)]
-        return lambda request: answers[self._draw(request, len(answers))]
+            return lambda request: answers[self._draw(request, len(answers))]
+        return lambda request: task.oracle(samples[self._draw(request, len(samples))])
 
-    def _draw(self, request: Request, count: int) -> int:
+    def _draw(self, request: Request, count: int, *parts: str | int) -> int:
         # The remainder's bias is count / 2**64.
-        return stable_seed("baseline:random", self.seed, request.task, request.sample_id) % count
+        return stable_seed("baseline:random", self.seed, request.task, request.sample_id, *parts) % count
 
-    def _random_mask(self, task: FoodTask, samples: Sequence[Sample], request: Request) -> Answer:
-        from foodbench.adapters.location import reference_mask
+    def _random_masks(self, task: FoodTask, samples: Sequence[Sample], request: Request) -> Answer:
+        from foodbench.adapters.location import reference_masks
 
-        drawn = samples[self._draw(request, len(samples))]
-        return mask_answer(task, drawn, request, reference_mask(drawn))
+        names = request.slots.get("ingredients")
+        if names is None:
+            drawn = samples[self._draw(request, len(samples))]
+            return masks_answer(task, drawn, request, reference_masks(drawn))
+        shown = [sample for sample in samples if sample.reference["masks"]]
+        regions = {}
+        for name in names if shown else ():
+            masks = reference_masks(shown[self._draw(request, len(shown), name)])
+            regions[name] = masks[sorted(masks)[self._draw(request, len(masks), name, "mask")]]
+        return masks_answer(task, samples[0], request, regions)
 
 
 class Blind(Baseline):
     """`baseline:blind`: the best that can be said from the question alone.
 
-    Labels: the most frequent one. Nutrition: the medians, which minimise the mean absolute error. Masks: where the
-    asked ingredient lies in the train split.
+    Labels: the most frequent one, or the set that agrees best with the train split's sets. Nutrition: the medians,
+    which minimise the mean absolute error, of the asked ingredient if one is named. Masks: where the asked ingredient
+    lies in the train split. Texts: the train text that agrees best with the others.
     """
 
     name = "blind"
-    kinds = ("label", "nutrition", "mask")
+    kinds = ("label", "labels", "nutrition", "masks", "text")
 
     def fit(self, task: FoodTask, choice: DatasetChoice) -> Answerer:
         """Summarise the train split by question."""
+        if task.answer_kind == "text":
+            answer = task.oracle(_most_typical(self.train_samples(task, choice, TEXTS_COMPARED)))
+            return lambda _request: answer
         samples = self.train_samples(task, choice)
-        if task.answer_kind == "mask":
-            prior = LocationPrior.of(samples)
-            return lambda request: mask_answer(task, samples[0], request, prior.region(request.slots.get("ingredient")))
+        if task.answer_kind == "masks":
+            return _blind_masks(task, samples)
         if task.answer_kind == "nutrition":
-            answer = _nutrition_answer(task, samples, _median)
+            return _blind_nutrition(task, samples)
+        if task.answer_kind == "labels":
+            answer = labels_answer(task, samples[0], usual_labels(samples))
         else:
             answer = _majority_answer(task, samples)
         return lambda _request: answer
+
+
+class Refuse(Baseline):
+    """`baseline:refuse`: says of everything that it is not in the picture. What refusing earns without looking."""
+
+    name = "refuse"
+    kinds = ("masks",)
+
+    def fit(self, task: FoodTask, choice: DatasetChoice) -> Answerer:
+        """Nothing to fit."""
+        return lambda request: Answer(
+            " ".join(f"The {name} is not found in this picture." for name in request.slots.get("ingredients", ()))
+        )
 
 
 class Oracle(Baseline):
     """`baseline:oracle`: the reference itself. Shows the ceiling, and that a task can read a right answer."""
 
     name = "oracle"
-    kinds = ("label", "nutrition", "mask")
+    kinds = ("label", "labels", "nutrition", "masks", "text")
 
     def fit(self, task: FoodTask, choice: DatasetChoice) -> Answerer:
         """Look the answers up."""
@@ -213,66 +249,96 @@ class Oracle(Baseline):
         return answer
 
 
-@dataclass(frozen=True, slots=True)
-class LocationPrior:
-    """Mean masks of a train split on a common grid.
-
-    Attributes:
-        overall: mean over all samples, shape (GRID, GRID), in [0, 1].
-        by_ingredient: the same per ingredient, drawn towards the overall mean where samples are few.
-    """
-
-    overall: npt.NDArray[np.float32]
-    by_ingredient: Mapping[str, npt.NDArray[np.float32]]
-
-    PSEUDO_SAMPLES: ClassVar[float] = 10.0
-    """How many samples' weight the overall mean has in an ingredient's."""
-
-    @classmethod
-    def of(cls, samples: Sequence[Sample]) -> LocationPrior:
-        """Average the samples' reference masks."""
-        from foodbench.adapters.location import foreground_map, reference_mask
-
-        sums: dict[str, Any] = {}
-        counts: Counter[str] = Counter()
-        for sample in samples:
-            ingredient = str(sample.slots.get("ingredient", ""))
-            grid = foreground_map(reference_mask(sample))
-            sums[ingredient] = sums[ingredient] + grid if ingredient in sums else grid
-            counts[ingredient] += 1
-        overall = sum(sums.values()) / len(samples)
-        weight = cls.PSEUDO_SAMPLES
-        by_ingredient = {
-            name: (total + weight * overall) / (counts[name] + weight) for name, total in sorted(sums.items())
-        }
-        return cls(overall=overall, by_ingredient=by_ingredient)
-
-    def probability(self, ingredient: str | None) -> npt.NDArray[np.float32]:
-        """The ingredient's mean mask; the overall one if it is None or was never seen."""
-        return self.by_ingredient.get(ingredient or "", self.overall)
-
-    def region(self, ingredient: str | None) -> npt.NDArray[np.bool_]:
-        """The mask on the grid that agrees best with the train split's."""
-        from foodbench.adapters.location import best_region
-
-        return best_region(self.probability(ingredient))
+def asked(request: Request, otherwise: Sequence[str]) -> tuple[str, ...]:
+    """The names that a request for masks asks for; where it asks for everything, the given ones."""
+    return tuple(request.slots.get("ingredients", otherwise))
 
 
-def mask_answer(task: FoodTask, pattern: Sample, request: Request, region: npt.NDArray[np.bool_]) -> Answer:
-    """An answer whose mask is `region` stretched to the request's picture.
+def masks_answer(
+    task: FoodTask, pattern: Sample, request: Request, regions: Mapping[str, npt.NDArray[np.bool_]]
+) -> Answer:
+    """An answer whose masks are `regions`, each stretched to the request's picture.
 
     Args:
         task: makes the answer's form.
         pattern: any sample of the task.
-        request: gives the picture's size and the ingredient.
-        region: boolean, any two-dimensional shape.
+        request: gives the picture's size.
+        regions: boolean, of any two-dimensional shape, by name.
     """
     from foodbench.adapters.location import image_size, stretch
     from foodbench.metrics import masks
 
-    coded = masks.encode(stretch(region, image_size(request.image)))
-    reference = {**pattern.reference, "size": list(coded.size), "counts": coded.counts, **request.slots}
+    size = image_size(request.image)
+    coded = [{"label": name, "counts": masks.encode(stretch(region, size)).counts} for name, region in regions.items()]
+    reference = {**pattern.reference, "size": list(size), "masks": coded, "absent": []}
     return task.oracle(replace(pattern, sample_id=request.sample_id, slots=request.slots, reference=reference))
+
+
+def labels_answer(task: FoodTask, pattern: Sample, labels: Sequence[str]) -> Answer:
+    """An answer that names `labels`."""
+    return task.oracle(replace(pattern, reference={**pattern.reference, "labels": list(labels)}))
+
+
+def labels_of(sample: Sample) -> list[str]:
+    """The names in a sample's reference, of labels or of masks."""
+    plain = sample.reference.get("labels")
+    return [mask["label"] for mask in sample.reference["masks"]] if plain is None else list(plain)
+
+
+def usual_labels(samples: Sequence[Sample]) -> tuple[str, ...]:
+    """The set of names with the highest mean F1 against the samples' sets, among the sets of the k most frequent."""
+    import numpy as np
+
+    sets = [set(labels_of(sample)) for sample in samples]
+    frequency: dict[str, int] = defaultdict(int)
+    for names in sets:
+        for name in names:
+            frequency[name] += 1
+    ranked = sorted(frequency, key=lambda name: (-frequency[name], name))
+    if not ranked:
+        return ()
+    sizes, hits = np.array([len(names) for names in sets]), np.zeros(len(sets))
+    f1 = []
+    for count, name in enumerate(ranked, start=1):
+        hits += np.fromiter((name in names for names in sets), float, len(sets))
+        f1.append(float((2 * hits / (sizes + count)).mean()))
+    return tuple(ranked[: int(np.argmax(f1)) + 1])
+
+
+def _blind_masks(task: FoodTask, samples: Sequence[Sample]) -> Answerer:
+    from foodbench.adapters.location import LocationPrior
+
+    prior, usual = LocationPrior.of(samples), usual_labels(samples)
+    known = {name: prior.region(name) for name in prior.by_ingredient}
+    other = prior.region(None)
+    return lambda request: masks_answer(
+        task, samples[0], request, {name: known.get(name, other) for name in asked(request, usual)}
+    )
+
+
+def _blind_nutrition(task: FoodTask, samples: Sequence[Sample]) -> Answerer:
+    by_ingredient: dict[str, list[Sample]] = defaultdict(list)
+    for sample in samples:
+        by_ingredient[str(sample.slots.get("ingredient", ""))].append(sample)
+    answers = {
+        name: _nutrition_answer(task, group, _median) for name, group in by_ingredient.items() if len(group) >= FEW
+    }
+    overall = _nutrition_answer(task, samples, _median)
+    return lambda request: answers.get(str(request.slots.get("ingredient", "")), overall)
+
+
+def _most_typical(samples: Sequence[Sample]) -> Sample:
+    """The sample whose text has the highest mean ROUGE-L with the others'; the first of equals."""
+    from foodbench.metrics.rouge import rouge_l
+
+    texts = [str(sample.reference["text"]) for sample in samples]
+    totals = [0.0] * len(texts)
+    for first in range(len(texts)):
+        for second in range(first):
+            agreement = rouge_l(texts[first], texts[second])
+            totals[first] += agreement
+            totals[second] += agreement
+    return samples[max(range(len(texts)), key=lambda index: (totals[index], -index))]
 
 
 def _majority_answer(task: FoodTask, samples: Sequence[Sample]) -> Answer:

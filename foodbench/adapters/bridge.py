@@ -47,7 +47,7 @@ def request_of(model: lmms, instance: Instance) -> Request:
     """
     question, generation, doc_to_visual, doc_id, task_name, split = instance.args
     document = model.task_dict[task_name][split][doc_id]
-    if "image_file" in document and "sample_id" in document:
+    if "reference" in document and "sample_id" in document:
         sample = document_to_sample(document)
         return Request(
             task=document["task"],

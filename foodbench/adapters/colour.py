@@ -3,6 +3,7 @@
 Fitted on the task's own train split, with numpy and Pillow only.
 
 - Labels: colour histograms of the picture's middle and border, and a linear discriminant on them.
+- Sets of labels and texts: those of the train photo with the nearest histograms.
 - Nutrition: the mean of the five train dishes with the nearest histograms.
 - Masks: per ingredient, how much more likely each colour is inside its masks than outside, times where its masks lie;
   the pixels for which that makes "inside" more likely than not.
@@ -16,14 +17,14 @@ cumulative IoU 0.64; 4 x 8 x 8 bins had 0.05 less and 12 x 16 x 16 no more.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from foodbench.adapters.baselines import Answerer, Baseline, LocationPrior, mask_answer, nutrition_answer
+from foodbench.adapters.baselines import Answerer, Baseline, asked, labels_of, masks_answer, nutrition_answer
 from foodbench.adapters.colour_features import (
     SIDE,
     FloatArray,
@@ -33,7 +34,7 @@ from foodbench.adapters.colour_features import (
     lab_unit,
     small_picture,
 )
-from foodbench.adapters.location import foreground_map, image_size, reference_mask, stretch
+from foodbench.adapters.location import LocationPrior, foreground_map, image_size, reference_masks, stretch
 from foodbench.core.errors import UsageError
 from foodbench.core.types import NUTRIENTS, Answer, ImageSource, Request, Sample
 
@@ -48,7 +49,7 @@ class Colour(Baseline):
     """Fits colour statistics on a task's train split."""
 
     name = "colour"
-    kinds = ("label", "nutrition", "mask")
+    kinds = ("label", "labels", "nutrition", "masks", "text")
 
     def __init__(self, fit_limit: int = DEFAULT_FIT_LIMIT, neighbours: int = 5) -> None:
         """Set how much is looked at.
@@ -78,7 +79,10 @@ class Colour(Baseline):
             return _label_answerer(task, samples)
         if task.answer_kind == "nutrition":
             return _nutrition_answerer(task, samples, self.neighbours)
-        return _mask_answerer(task, samples)
+        if task.answer_kind == "masks":
+            return _masks_answerer(task, samples)
+        nearest = _nearest(samples)
+        return lambda request: task.oracle(samples[nearest(request.image, 1)[0]])
 
 
 def _feature_matrix(samples: Sequence[Sample]) -> FloatArray:
@@ -135,28 +139,39 @@ class LinearDiscriminant:
         return int(np.argmax(features @ self.weights + self.bias))
 
 
-def _nutrition_answerer(task: FoodTask, samples: Sequence[Sample], neighbours: int) -> Answerer:
+def _nearest(samples: Sequence[Sample]) -> Callable[[ImageSource, int], list[int]]:
+    """What finds the samples whose photos have the most similar colours, nearest first."""
     features = _feature_matrix(samples)
 
+    def find(image: ImageSource, count: int) -> list[int]:
+        distance = ((features - colour_features(image)) ** 2).sum(axis=1)
+        return np.argsort(distance, kind="stable")[:count].tolist()
+
+    return find
+
+
+def _nutrition_answerer(task: FoodTask, samples: Sequence[Sample], neighbours: int) -> Answerer:
+    nearest = _nearest(samples)
+
     def answer(request: Request) -> Answer:
-        distance = ((features - colour_features(request.image)) ** 2).sum(axis=1)
-        nearest = [samples[index] for index in np.argsort(distance, kind="stable")[:neighbours]]
+        dishes = [samples[index] for index in nearest(request.image, neighbours)]
         values = {
             name: float(np.mean(known))
             for name in NUTRIENTS
-            if (known := [dish.reference[name] for dish in nearest if dish.reference.get(name) is not None])
+            if (known := [dish.reference[name] for dish in dishes if dish.reference.get(name) is not None])
         }
-        return nutrition_answer(task, nearest[0], values)
+        return nutrition_answer(task, dishes[0], values)
 
     return answer
 
 
-def _mask_answerer(task: FoodTask, samples: Sequence[Sample]) -> Answerer:
-    model = ColourMasks.fit(samples)
+def _masks_answerer(task: FoodTask, samples: Sequence[Sample]) -> Answerer:
+    model, nearest = ColourMasks.fit(samples), _nearest(samples)
 
     def answer(request: Request) -> Answer:
-        region = model.region(request.image, request.slots.get("ingredient"))
-        return mask_answer(task, samples[0], request, region)
+        names = asked(request, labels_of(samples[nearest(request.image, 1)[0]]))
+        regions = {name: model.region(request.image, name) for name in names}
+        return masks_answer(task, samples[0], request, regions)
 
     return answer
 
@@ -188,12 +203,12 @@ class ColourMasks:
         inside: dict[str, npt.NDArray[np.float64]] = defaultdict(lambda: np.zeros(size))
         outside: dict[str, npt.NDArray[np.float64]] = defaultdict(lambda: np.zeros(size))
         for sample in samples:
-            ingredient = str(sample.slots.get("ingredient", ""))
             bins = colour_bins(lab_unit(small_picture(sample.image)), cls.BINS).ravel()
-            share = foreground_map(reference_mask(sample), SIDE).ravel()
-            inside[ingredient] += np.bincount(bins, weights=share, minlength=size)
-            outside[ingredient] += np.bincount(bins, weights=1 - share, minlength=size)
-        all_inside, all_outside = sum(inside.values()), sum(outside.values())
+            for ingredient, mask in reference_masks(sample).items():
+                share = foreground_map(mask, SIDE).ravel()
+                inside[ingredient] += np.bincount(bins, weights=share, minlength=size)
+                outside[ingredient] += np.bincount(bins, weights=1 - share, minlength=size)
+        all_inside, all_outside = (sum(part.values(), np.zeros(size)) for part in (inside, outside))
         background = all_inside + all_outside
         return cls(
             overall=cls._log_ratio(all_inside, all_outside, background),

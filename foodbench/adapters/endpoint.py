@@ -222,13 +222,17 @@ class Endpoint:
             return "Add temperature=none to --model-args."
         return _CONTINUE
 
-    def _body(self, request: Request) -> dict[str, Any]:
-        """The JSON object of one chat completion request."""
+    def _messages(self, request: Request) -> list[dict[str, Any]]:
+        """What the model is told: the picture and the question."""
         picture: dict[str, Any] = {"url": data_url(request.image, self._max_side)}
         if self._detail is not None:
             picture["detail"] = self._detail
         content = [{"type": "image_url", "image_url": picture}, {"type": "text", "text": request.question}]
-        body: dict[str, Any] = {"model": self.model, "messages": [{"role": "user", "content": content}]}
+        return [{"role": "user", "content": content}]
+
+    def _body(self, request: Request) -> dict[str, Any]:
+        """The JSON object of one chat completion request."""
+        body: dict[str, Any] = {"model": self.model, "messages": self._messages(request)}
         body.update({key: value for key, value in self._fixed.items() if value is not None})
         limit = self._max_new_tokens or request.generation.get("max_new_tokens")
         if limit is not None:

@@ -53,6 +53,7 @@ class FoodLMM:
     """
 
     spec_argument = "checkpoint"
+    reads_forced_answers = True
 
     def __init__(
         self,
@@ -89,18 +90,24 @@ class FoodLMM:
         pictures = [request.image.open() for request in requests]
         model, processor = self._loaded
         inputs = processor(pictures, [request.question for request in requests])
-        limits = [int(request.generation.get("max_new_tokens", _DEFAULT_NEW_TOKENS)) for request in requests]
-        generated = model.generate_answers(
-            input_ids=inputs["input_ids"].to(self._device),
-            attention_mask=inputs["attention_mask"].to(self._device),
-            pixel_values=inputs["pixel_values"].to(self._device, self._dtype),
-            sam_pixel_values=inputs["sam_pixel_values"].to(self._device, self._dtype),
-            max_new_tokens=max(limits),
-        )
+        tensors = {
+            "input_ids": inputs["input_ids"].to(self._device),
+            "attention_mask": inputs["attention_mask"].to(self._device),
+            "pixel_values": inputs["pixel_values"].to(self._device, self._dtype),
+            "sam_pixel_values": inputs["sam_pixel_values"].to(self._device, self._dtype),
+        }
+        told = [request.slots.get("forced_answer") for request in requests]
+        if all(text is not None for text in told):
+            # Without the end token, which asks for nothing.
+            answers = model.force_answers(**tensors, answer_ids=[processor.encode_answer(text)[:-1] for text in told])
+        else:
+            limits = [int(request.generation.get("max_new_tokens", _DEFAULT_NEW_TOKENS)) for request in requests]
+            generated = model.generate_answers(**tensors, max_new_tokens=max(limits))
+            answers = [answer.truncated(limit) for answer, limit in zip(generated, limits, strict=True)]
         reshaped, original = inputs["reshaped_input_sizes"].tolist(), inputs["original_sizes"].tolist()
         return [
-            to_answer(processor.render(answer.truncated(limit), tuple(inner), tuple(outer)))
-            for answer, limit, inner, outer in zip(generated, limits, reshaped, original, strict=True)
+            to_answer(processor.render(answer, tuple(inner), tuple(outer)))
+            for answer, inner, outer in zip(answers, reshaped, original, strict=True)
         ]
 
 

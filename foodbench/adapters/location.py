@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,10 +20,13 @@ FloatArray = npt.NDArray[np.float32]
 BoolArray = npt.NDArray[np.bool_]
 
 
-def reference_mask(sample: Sample) -> BoolArray:
-    """The dense reference of a mask task's sample, shape (height, width)."""
+def reference_masks(sample: Sample) -> dict[str, BoolArray]:
+    """The dense references of a mask task's sample by name, each of shape (height, width)."""
     height, width = sample.reference["size"]
-    return masks.decode(Mask(size=(int(height), int(width)), counts=sample.reference["counts"]))
+    return {
+        plain["label"]: masks.decode(Mask(size=(int(height), int(width)), counts=plain["counts"]))
+        for plain in sample.reference["masks"]
+    }
 
 
 def foreground_map(mask: BoolArray, side: int = GRID) -> FloatArray:
@@ -67,3 +73,45 @@ def image_size(image: ImageSource) -> tuple[int, int]:
     header: Any = getattr(image, "size", None)
     width, height = header() if callable(header) else image.open().size
     return int(height), int(width)
+
+
+@dataclass(frozen=True, slots=True)
+class LocationPrior:
+    """Mean masks of a train split on a common grid.
+
+    Attributes:
+        overall: mean over all masks, shape (GRID, GRID), in [0, 1].
+        by_ingredient: the same per ingredient, drawn towards the overall mean where masks are few.
+    """
+
+    overall: FloatArray
+    by_ingredient: Mapping[str, FloatArray]
+
+    PSEUDO_SAMPLES: ClassVar[float] = 10.0
+    """How many masks' weight the overall mean has in an ingredient's."""
+
+    @classmethod
+    def of(cls, samples: Sequence[Sample]) -> LocationPrior:
+        """Average the samples' reference masks; all zero if there are none."""
+        sums: dict[str, Any] = {}
+        counts: Counter[str] = Counter()
+        for sample in samples:
+            for ingredient, mask in reference_masks(sample).items():
+                grid = foreground_map(mask)
+                sums[ingredient] = sums[ingredient] + grid if ingredient in sums else grid
+                counts[ingredient] += 1
+        total_map: FloatArray = sum(sums.values(), np.zeros((GRID, GRID), np.float32))
+        overall = total_map / np.float32(max(1, counts.total()))
+        weight = cls.PSEUDO_SAMPLES
+        by_ingredient = {
+            name: (total + weight * overall) / (counts[name] + weight) for name, total in sorted(sums.items())
+        }
+        return cls(overall=overall, by_ingredient=by_ingredient)
+
+    def probability(self, ingredient: str | None) -> FloatArray:
+        """The ingredient's mean mask; the overall one if it is None or was never seen."""
+        return self.by_ingredient.get(ingredient or "", self.overall)
+
+    def region(self, ingredient: str | None) -> BoolArray:
+        """The mask on the grid that agrees best with the train split's."""
+        return best_region(self.probability(ingredient))

@@ -51,7 +51,7 @@ _BUILT_IN: tuple[tuple[ModelInfo, str], ...] = (
         "foodbench.adapters.baselines:Majority",
     ),
     (
-        ModelInfo("baseline:mean", "the train split's mean values, or its mean mask", "nutrition, mask"),
+        ModelInfo("baseline:mean", "the train split's mean values, or its mean mask", "nutrition, masks"),
         "foodbench.adapters.baselines:Mean",
     ),
     (
@@ -61,6 +61,10 @@ _BUILT_IN: tuple[tuple[ModelInfo, str], ...] = (
     (
         ModelInfo("baseline:blind", "the best answer that can be given from the question alone", "any"),
         "foodbench.adapters.baselines:Blind",
+    ),
+    (
+        ModelInfo("baseline:refuse", "says of everything that it is not in the picture", "masks"),
+        "foodbench.adapters.baselines:Refuse",
     ),
     (
         ModelInfo("baseline:colour", "colour statistics of the train split: a floor for models that look", "any"),

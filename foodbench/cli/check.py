@@ -121,7 +121,7 @@ def _try_samples(model: Any, data: TaskData) -> Iterator[Finding]:
     singly = [base.ask(model, [request])[0] for request in requests]
     yield _same(name, "batch independence", "warning", data.samples, first, singly, "asked singly")
     yield _readable(data, first)
-    if any(answer.masks for answer in first) or data.task.answer_kind == "mask":
+    if any(answer.masks for answer in first) or data.task.answer_kind == "masks":
         yield _masks(data, first)
 
 

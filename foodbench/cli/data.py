@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from foodbench.cli.data_duplicates import duplicates
+from foodbench.cli.data_health import doctor, known_bad
 from foodbench.cli.fields import print_fields
 from foodbench.cli.options import key_values
+from foodbench.cli.stages import stage_bars
 from foodbench.cli.tables import print_table
 from foodbench.core.errors import DataMissing, ExitCode
 
@@ -25,6 +26,10 @@ _SHOWN_STATUS = {"failed": "FAILED"}
 @click.group("data")
 def command() -> None:
     """Register, verify and make datasets."""
+
+
+for _other in (doctor, known_bad, duplicates):
+    command.add_command(_other)
 
 
 def _print_json(kind: str, value: dict[str, Any]) -> None:
@@ -47,22 +52,30 @@ def _print_json(kind: str, value: dict[str, Any]) -> None:
 def add(name: str, path: Path, allow_partial: bool, options: dict[str, str], as_json: bool) -> None:
     """Register the real copy of dataset NAME in the folder PATH; runs then use it instead of the kitchen.
 
+    PATH is the official layout (`foodbench data info NAME`). For food101 and foodseg103 it may also be a Hugging Face
+    copy: what save_to_disk wrote of ethz/food101 or EduardoPacheco/FoodSeg103, or their downloaded snapshot.
+
     Exit codes: 0 registered; 2 no such dataset; 5 the folder is not that dataset, or is incomplete.
     """
-    from foodbench.cli.editions import split_counts
-    from foodbench.data.roots import add_root, resolve
+    from foodbench.data.doctor import split_states
+    from foodbench.data.roots import add_root, open_dataset, resolve
 
     registered = add_root(name, path, allow_partial, options)
-    rows = split_counts(resolve(name, "real"))
+    reader = open_dataset(resolve(name, "real"))
+    states, about = split_states(reader), tuple(getattr(reader, "about_copy", ()))
     if as_json:
-        _print_json("add", {"dataset": name, "root": str(registered.root), "splits": rows})
+        rows = [{"split": one.split, "usable": one.usable, "missing": one.missing} for one in states]
+        found = {"dataset": name, "root": str(registered.root), "splits": rows, "about_copy": list(about)}
+        _print_json("add", found)
         return
     click.echo(f"{name}: registered {registered.root}")
     print_table(
         ("split", "usable", "missing"),
-        [(row["split"], f"{row['usable']:,}", f"{row['missing']:,}") for row in rows],
+        [(one.split, f"{one.usable:,}", f"{one.missing:,}") for one in states],
         right=(1, 2),
     )
+    for fact in about:
+        click.echo(fact)
     click.echo(f"Check it thoroughly with: foodbench data verify {name} --level decode", err=True)
 
 
@@ -182,7 +195,7 @@ def verify_command(what: str, path: Path | None, level: Any, edition: Any, allow
 
     choice = _to_verify(what, path, edition, allow_partial)
     click.echo(f"{choice.name} ({choice.edition} edition) in {choice.root}", err=True)
-    with _bars() as report:
+    with stage_bars() as report:
         outcome = verify(choice, level, report)
     if as_json:
         _print_json("verify", {"edition": choice.edition, "level": level, **outcome.as_dict()})
@@ -218,28 +231,20 @@ def _recognise(root: Path) -> str:
     Raises:
         DataMissing: it has the layout of none.
     """
+    from foodbench.data.hub_mirrors import mirror_of
     from foodbench.data.inspection import INSPECTORS
     from foodbench.data.layout import absent_paths
 
     for name in INSPECTORS.names():
         if not absent_paths(root, INSPECTORS.get(name).required):
             return name
+    mirrored = mirror_of(root)
+    if mirrored is not None:
+        return mirrored
     raise DataMissing(
         f"{root} has the layout of no dataset that foodbench can read.",
         hint="Name the dataset, to hear what is missing: foodbench data verify NAME PATH",
     )
-
-
-@contextmanager
-def _bars() -> Iterator[Callable[[str, int, int], None]]:
-    """A progress callback of (stage, done, total), shown as one bar per stage."""
-    from foodbench.cli.progress import ConsoleReporter
-
-    reporter = ConsoleReporter()
-    try:
-        yield reporter.stage
-    finally:
-        reporter.end()
 
 
 @command.group("make")
@@ -252,20 +257,29 @@ def make_group() -> None:
 @click.option("--size", type=int, default=224, show_default=True, help="Shorter side of the photos in pixels.")
 @click.option("--train", type=int, default=300, show_default=True, help="Training pictures per dataset.")
 @click.option("--test", type=int, default=200, show_default=True, help="Test pictures per dataset.")
+@click.option(
+    "--difficulty",
+    default="standard",
+    show_default=True,
+    metavar="NAME|K=V,...",
+    help="easy, hard, occlusion, dark, cluttered, plateless, crowded, empty; or e.g. occlusion=0.6,ingredients=3-6.",
+)
 @click.option("--out", "-o", type=click.Path(path_type=Path, file_okay=False), help="[default: in FOODBENCH_HOME]")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def make_kitchen(seed: int, size: int, train: int, test: int, out: Path | None, as_json: bool) -> None:
+def make_kitchen(seed: int, size: int, train: int, test: int, difficulty: str, out: Path | None, as_json: bool) -> None:
     """Cook the kitchen: plates with exact masks and nutrition, in the layouts of the real datasets.
 
     With the default numbers and no --out this is the edition that runs use where no real copy is registered (they make
     it themselves when they first need it). The same numbers always give the same files.
+
+    A difficulty other than the standard is an edition of its own: results on two difficulties never compare.
     """
     from foodbench.core.paths import home
-    from foodbench.data.kitchen import DATASETS, KitchenSettings, ensure, make
+    from foodbench.data.kitchen import DATASETS, KitchenSettings, ensure, make, parse_difficulty
 
-    settings = KitchenSettings(seed=seed, size=size, train=train, test=test)
+    settings = KitchenSettings(seed, size, train, test, parse_difficulty(difficulty))
     made: dict[str, Path] = {}
-    with _bars() as report:
+    with stage_bars() as report:
         for name in DATASETS:
 
             def progress(done: int, total: int, stage: str = f"{name} (kitchen)") -> None:
@@ -274,12 +288,15 @@ def make_kitchen(seed: int, size: int, train: int, test: int, out: Path | None, 
             if out is None:
                 made[name] = ensure(home(), name, settings=settings, progress=progress)
             else:
-                plain = asdict(settings)
-                made[name] = make(out, datasets=(name,), progress=progress, **plain)[name]
+                made[name] = make(
+                    out, seed=seed, size=size, train=train, test=test, difficulty=settings.difficulty,
+                    datasets=(name,), progress=progress,
+                )[name]  # fmt: skip
     default = out is None and settings == KitchenSettings()
     if as_json:
         roots = {name: str(root) for name, root in made.items()}
-        _print_json("make", {"roots": roots, "settings": asdict(settings), "default_edition": default})
+        plain = {**asdict(settings), "difficulty": settings.difficulty.as_dict()}
+        _print_json("make", {"roots": roots, "settings": plain, "default_edition": default})
         return
     print_table(("dataset", "folder"), [(name, str(root)) for name, root in made.items()])
     _say_how_to_use(next(iter(made.values())), default=default)

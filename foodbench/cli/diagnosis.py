@@ -193,8 +193,8 @@ def _checkpoint() -> Iterator[Finding]:
 
 
 def _datasets() -> Iterator[Finding]:
-    from foodbench.cli.editions import is_cooked, kitchen_place
     from foodbench.data.catalog import READERS
+    from foodbench.data.doctor import is_cooked, kitchen_place
     from foodbench.data.roots import KITCHEN_VARIABLE, roots
 
     try:

@@ -8,29 +8,8 @@ from typing import Any
 
 from foodbench.core.errors import FoodbenchError
 from foodbench.data.catalog import CATALOG
-from foodbench.data.roots import (
-    KITCHEN_VARIABLE,
-    DatasetChoice,
-    RegisteredRoot,
-    kitchen_folder,
-    open_dataset,
-    resolve,
-    roots,
-)
-
-
-def kitchen_place(name: str) -> Path | None:
-    """Where the kitchen edition of a dataset is, or will be once it is needed; None if the kitchen has none of it."""
-    from foodbench.data.kitchen import DATASETS
-
-    return kitchen_folder(name) if name in DATASETS else None
-
-
-def is_cooked(root: Path | None) -> bool:
-    """Whether that kitchen edition is there, complete."""
-    from foodbench.data.layout import is_synthetic
-
-    return root is not None and is_synthetic(root)
+from foodbench.data.doctor import is_cooked, kitchen_place, split_states
+from foodbench.data.roots import KITCHEN_VARIABLE, DatasetChoice, RegisteredRoot, open_dataset, resolve, roots
 
 
 def split_counts(choice: DatasetChoice) -> list[dict[str, Any]]:
@@ -39,12 +18,10 @@ def split_counts(choice: DatasetChoice) -> list[dict[str, Any]]:
     Raises:
         DataMissing, DataCorrupt: the copy cannot be opened.
     """
-    reader = open_dataset(choice)
-    rows = []
-    for split in getattr(reader, "splits", ()):
-        missing, listed = len(reader.missing(split)), len(reader.ids(split))
-        rows.append({"split": split, "usable": listed - missing, "missing": missing})
-    return rows
+    return [
+        {"split": state.split, "usable": state.usable, "missing": state.missing}
+        for state in split_states(open_dataset(choice))
+    ]
 
 
 def dataset_status(name: str) -> dict[str, Any]:

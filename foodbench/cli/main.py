@@ -22,6 +22,7 @@ from foodbench.core.printable import printable
 VERBS: dict[str, str] = {
     "run": "Measure a model on tasks; the same command continues an interrupted run.",
     "score": "Score stored answers again, or a file of predictions made elsewhere.",
+    "judge": "Rate a run's answers by a judge model or by people (conversations).",
     "list": "List tasks, models, datasets or runs.",
     "show": "Show a task, a run, or one sample of a run with its masks.",
     "data": "Register, verify and make datasets.",

@@ -37,6 +37,11 @@ _NOT_CONFIG = {"config", "as_json", "quiet"}
 @click.option(
     "--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="For every random choice."
 )
+@click.option(
+    "--control",
+    type=click.Choice(["wrong-image", "blank-image"]),
+    help="Show another or a blank picture instead: what does the model earn without looking?",
+)
 @click.option("--batch-size", type=click.IntRange(min=1), help="Requests per call; the model's own wish by default.")
 @click.option(
     "--out",

@@ -126,7 +126,9 @@ def formula(metric: Metric) -> str:
     scale = "" if metric.scale == 1 else f"{metric.scale:g} x "
     if metric.over is not None:
         return f"{scale}sum of {metric.value} / sum of {metric.over}"
-    return f"{scale}mean of {metric.value}"
+    if metric.kind == "of_sums":
+        return f"{scale}{str(metric.function).rpartition(':')[2]} of the sums of {', '.join(metric.keys)}"
+    return f"{scale}{'median' if metric.kind == 'median' else 'mean'} of {metric.value}"
 
 
 def _list_samples(task: FoodTask) -> None:
@@ -274,7 +276,7 @@ def _show_run(folder: RunFolder, *, as_json: bool) -> None:
     )
     click.echo()
     if results:
-        print_results(results)
+        print_results(results, every_metric=True)
     for name, count in open_tasks.items():
         click.echo(f"{name}: not finished, {count:,} answers saved; the command that began it continues it")
     for name, status in run.tasks.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,15 +17,16 @@ from foodbench.core.errors import AnswerInvalid, DataError, DataMissing, Foodben
 from foodbench.core.files import atomic_write
 from foodbench.core.printable import printable
 from foodbench.core.types import Answer, Mask, Sample
-from foodbench.metrics.masks import area
+from foodbench.metrics.masks import area, union_of
 from foodbench.runs.schema import SampleRecord, TaskResult
 from foodbench.runs.store import RunFolder, TaskFolder
 from foodbench.tasks import TASKS
 from foodbench.tasks.base import FoodTask
+from foodbench.tasks.pointing import checked
 
 _SHOWN_CHARACTERS = 4000
 # The fields by which the readers' records name their photo or dish.
-_RECORD_IDS = ("image_id", "dish_id", "stem")
+_RECORD_IDS = ("image_id", "recipe_id", "dialogue_id", "dish_id", "stem")
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,13 +171,12 @@ def _number(value: Any) -> str:
 
 
 def _reference_text(reference: Mapping[str, Any]) -> str:
-    rest = {name: value for name, value in reference.items() if name not in ("size", "counts")}
-    mask = _reference_mask(reference)
-    return "; ".join(filter(None, [_plain(rest), _mask_text(mask) if mask else ""]))
+    rest = {name: value for name, value in reference.items() if name not in ("size", "masks") and value != []}
+    return "; ".join(filter(None, [_plain(rest), *map(_mask_text, _reference_masks(reference))]))
 
 
-def _reference_mask(reference: Mapping[str, Any]) -> Mask | None:
-    return Mask.from_mapping(reference) if "counts" in reference else None
+def _reference_masks(reference: Mapping[str, Any]) -> list[Mask]:
+    return [Mask.from_mapping({**mask, "size": reference["size"]}) for mask in reference.get("masks", ())]
 
 
 def _mask_text(mask: Mask) -> str:
@@ -205,13 +205,23 @@ def _answer_text(raw: str) -> str:
     return "\n".join(filter(None, parts))
 
 
-def read_mask(shown: Shown) -> Mask | None:
-    """The mask of the answer that was scored; None if there was none."""
-    index = shown.record.detail.get("mask")
-    if not isinstance(index, int):
-        return None
-    masks = Answer.from_text(shown.record.answer).masks
-    return masks[index] if 0 <= index < len(masks) else None
+def read_masks(shown: Shown) -> list[Mask]:
+    """The masks of the answer that were scored, as far as they fit the photo."""
+    try:
+        masks = Answer.from_text(shown.record.answer).masks
+    except AnswerInvalid:
+        return []
+    chosen = shown.record.detail.get("masks")
+    if isinstance(chosen, Mapping):
+        masks = tuple(masks[place] for place in chosen.values() if isinstance(place, int) and 0 <= place < len(masks))
+    height, width = shown.sample.reference["size"]
+    size = (int(height), int(width))
+    return [mask for mask in masks if checked(mask, size).mask is not None]
+
+
+def _joined(masks: Sequence[Mask]) -> Mask | None:
+    """All masks in one, for the drawing; None if there are none."""
+    return union_of(masks) if masks else None
 
 
 def _draw(shown: Shown) -> bytes:
@@ -220,8 +230,8 @@ def _draw(shown: Shown) -> bytes:
     task, record, sample = shown.result.task, shown.record, shown.sample
     photo = sample.image.open()
     lines = [f"{task.name}@{task.version} - {record.sample_id} - {shown.result.model.spec}", sample.question]
-    if shown.task.answer_kind == "mask":
-        true, predicted = _reference_mask(sample.reference), read_mask(shown)
+    if shown.task.answer_kind == "masks":
+        true, predicted = _joined(_reference_masks(sample.reference)), _joined(read_masks(shown))
         answer = _one_line(record.answer)
         try:
             page = draw_overlay(photo, true, predicted, [*lines, *([f"Answer: {answer}"] if answer else [])])

@@ -95,7 +95,7 @@ CATALOG: Registry[DatasetCard] = Registry("dataset")
 """Cards of all datasets, by name."""
 
 READERS: Registry[Any] = Registry("dataset reader")
-"""Reader classes of the datasets that can be read: `reader(root, *, allow_partial=False)`."""
+"""What opens the datasets that can be read: `reader(root, *, allow_partial=False)`, a class or a function."""
 
 for _name in (
     "food101",
@@ -109,9 +109,14 @@ for _name in (
 ):
     CATALOG.register(_name, f"foodbench.data.cards.{_name}:CARD")
 
-READERS.register("food101", "foodbench.data.food101:Food101")
+READERS.register("food101", "foodbench.data.hub_mirrors:open_food101")
 READERS.register("nutrition5k", "foodbench.data.nutrition5k:Nutrition5k")
-READERS.register("foodseg103", "foodbench.data.foodseg103:FoodSeg103")
+READERS.register("foodseg103", "foodbench.data.hub_mirrors:open_foodseg103")
+READERS.register("vireo172", "foodbench.data.vireo172:Vireo172")
+READERS.register("uecfoodpix", "foodbench.data.uecfoodpix:UecFoodPix")
+READERS.register("recipe1m", "foodbench.data.recipe1m:Recipe1M")
+READERS.register("foodreasonseg", "foodbench.data.foodreasonseg:FoodReasonSeg")
+READERS.register("fooddialogues", "foodbench.data.fooddialogues:FoodDialogues")
 
 
 def cards() -> tuple[DatasetCard, ...]:

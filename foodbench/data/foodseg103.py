@@ -16,7 +16,6 @@ EXIF policy `ignore`: masks were drawn on the pixels as stored.
 
 from __future__ import annotations
 
-from hashlib import sha256
 from pathlib import Path
 
 from foodbench.core.errors import DataCorrupt
@@ -54,10 +53,12 @@ class FoodSeg103:
         splits: names of the splits.
         synthetic: whether the kitchen made it.
         classes: the 104 class names; position = mask value. 0 is `background`, 103 `other ingredients`.
+        not_referable: mask values that no question can name: background, other ingredients, and not annotated.
     """
 
     name = NAME
     splits = SPLITS
+    not_referable = frozenset({BACKGROUND_ID, OTHER_ID, IGNORE_LABEL})
 
     def __init__(self, root: Path, *, allow_partial: bool = False) -> None:
         """Read the lists and look which photos and masks are there (none is opened).
@@ -136,18 +137,8 @@ class FoodSeg103:
             UnknownName, DataMissing: as `records`.
             DataCorrupt: a synthetic mask cannot be decoded.
         """
-        digest = _pixel_digest if self.synthetic else _file_digest
-        facts = [[record.stem, digest(record.mask)] for record in self.records(split)]
+        facts = [[record.stem, record.mask.fingerprint(pixels=self.synthetic)] for record in self.records(split)]
         return fingerprint({"dataset": NAME, "split": split, "facts": facts})
-
-
-def _file_digest(mask: MaskFile) -> str:
-    return ImageFile(mask.path).fingerprint()
-
-
-def _pixel_digest(mask: MaskFile) -> str:
-    values = mask.read()
-    return fingerprint([*values.shape, sha256(values.tobytes()).hexdigest()])
 
 
 def photo_path(root: Path, split: str, stem: str) -> Path:

@@ -1,20 +1,22 @@
-"""Pictures on disk that are decoded only when somebody looks at them, and never half."""
+"""Pictures that are decoded only when somebody looks at them, and never half."""
 
 from __future__ import annotations
 
 import hashlib
+import io
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from io import BufferedReader
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import IO, TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 from foodbench.core.errors import DataCorrupt, DataMissing, FoodbenchError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+    from foodbench.data.controls import ControlImage
 
 ExifPolicy = Literal["ignore", "transpose"]
 
@@ -27,6 +29,8 @@ FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP")
 
 _ORIENTATION_TAG = 0x0112
 _SIDEWAYS = frozenset({5, 6, 7, 8})
+_HUB_FIELDS: Mapping[str, type] = {"folder": str, "split": str, "row": int, "column": str}
+_NOT_A_PICTURE = "Only what `as_dict` of a picture returned can be read: load the samples again."
 
 _T = TypeVar("_T")
 _strict_lock = threading.Lock()
@@ -58,7 +62,7 @@ def _strict_decoding() -> Iterator[None]:
                 PillowFile.LOAD_TRUNCATED_IMAGES = _truncated_allowed_outside
 
 
-def _open_stream(path: Path) -> BufferedReader:
+def _open_stream(path: Path) -> io.BufferedReader:
     try:
         return path.open("rb")
     except FileNotFoundError as error:
@@ -83,15 +87,36 @@ def with_image(path: Path, use: Callable[[Image], _T]) -> _T:
         DataMissing: the file is absent or unreadable.
         DataCorrupt: it is empty, truncated, no image of a known format, or larger than `MAX_PIXELS`.
     """
+    with _open_stream(path) as stream:
+        return _with_stream(stream, path, use)
+
+
+def with_encoded(data: bytes, name: Path, use: Callable[[Image], _T]) -> _T:
+    """As `with_image`, for the bytes of an image that is not a file of its own.
+
+    Args:
+        data: the encoded image.
+        name: what messages call it.
+        use: gets the opened, not yet decoded Pillow image.
+
+    Raises:
+        DataCorrupt: as `with_image`.
+    """
+    return _with_stream(io.BytesIO(data), name, use)
+
+
+def _with_stream(stream: IO[bytes], name: Path, use: Callable[[Image], _T]) -> _T:
     from PIL import Image as PillowImage
 
-    with _open_stream(path) as stream, _strict_decoding():
+    length = stream.seek(0, io.SEEK_END)
+    stream.seek(0)
+    with _strict_decoding():
         try:
             with PillowImage.open(stream, formats=FORMATS) as image:
                 width, height = image.size
                 if width * height > MAX_PIXELS:
                     raise DataCorrupt(
-                        f"The image {path} claims {width:,} x {height:,} pixels (limit {MAX_PIXELS:,}).",
+                        f"The image {name} claims {width:,} x {height:,} pixels (limit {MAX_PIXELS:,}).",
                         hint="No image of the known datasets is that large: restore the file from the archive.",
                     )
                 return use(image)
@@ -99,10 +124,9 @@ def with_image(path: Path, use: Callable[[Image], _T]) -> _T:
             raise
         # Broken files make Pillow's decoders raise almost anything (SyntaxError, struct.error, IndexError, ...).
         except Exception as error:
-            size = path.stat().st_size if path.exists() else 0
-            what = "is empty (0 bytes)" if size == 0 else f"cannot be decoded ({size:,} bytes; {_reason(error)})"
+            what = "is empty (0 bytes)" if length == 0 else f"cannot be decoded ({length:,} bytes; {_reason(error)})"
             raise DataCorrupt(
-                f"The image {path} {what}.",
+                f"The image {name} {what}.",
                 hint="The file is damaged or was cut off while it was copied: restore it from the dataset's archive.",
             ) from error
 
@@ -120,12 +144,68 @@ def orientation(path: Path) -> int:
         DataMissing: the file is absent.
         DataCorrupt: the header cannot be read.
     """
-    return with_image(path, _orientation)
+    return with_image(path, header_orientation)
 
 
-def _orientation(image: Image) -> int:
+def header_orientation(image: Image) -> int:
+    """The EXIF orientation of an opened image, 1 to 8."""
     value: Any = image.getexif().get(_ORIENTATION_TAG, 1)
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def decode_rgb(image: Image, exif: ExifPolicy) -> Image:
+    """The pixels of an opened image in RGB, turned as the policy says."""
+    image.load()
+    if exif == "transpose":
+        from PIL import ImageOps
+
+        image = ImageOps.exif_transpose(image)
+    # convert() of an RGB image copies, so the result never depends on the closed file.
+    return image.convert("RGB")
+
+
+def header_size(image: Image, exif: ExifPolicy) -> tuple[int, int]:
+    """(width, height) that `decode_rgb` gives, without decoding."""
+    width, height = image.size
+    if exif == "transpose" and header_orientation(image) in _SIDEWAYS:
+        return height, width
+    return width, height
+
+
+class Picture(Protocol):
+    """A picture of a dataset, wherever its bytes are: a file (`ImageFile`) or a row of a table (`hub.HubImage`).
+
+    It is a `foodbench.core.types.ImageSource` that also knows its size and has a plain JSON form.
+    """
+
+    @property
+    def path(self) -> Path:
+        """The file; or a name that says where the bytes are, if they are no file of their own."""
+
+    @property
+    def exif(self) -> ExifPolicy:
+        """Whether `open` and `size` turn the picture as its EXIF header says."""
+
+    def open(self) -> Image:
+        """The fully decoded picture in RGB."""
+
+    def size(self) -> tuple[int, int]:
+        """(width, height) in pixels after the EXIF policy, from the header only."""
+
+    def orientation(self) -> int:
+        """The EXIF orientation in the header: 1 (upright) to 8."""
+
+    def with_opened(self, use: Callable[[Image], _T]) -> _T:
+        """`use(image)` of the opened, not yet decoded picture as it is stored, whatever the EXIF policy."""
+
+    def read_bytes(self) -> bytes:
+        """The encoded picture as it is stored."""
+
+    def fingerprint(self) -> str:
+        """`sha256:` and the digest of the encoded bytes."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON form; `image_from_dict` is its inverse."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,16 +228,15 @@ class ImageFile:
             DataMissing: the file is absent or unreadable.
             DataCorrupt: it is empty, truncated, undecodable, or larger than `MAX_PIXELS`.
         """
-        return with_image(self.path, self._decode)
+        return self.with_opened(lambda image: decode_rgb(image, self.exif))
 
-    def _decode(self, image: Image) -> Image:
-        image.load()
-        if self.exif == "transpose":
-            from PIL import ImageOps
+    def with_opened(self, use: Callable[[Image], _T]) -> _T:
+        """`with_image` of this file.
 
-            image = ImageOps.exif_transpose(image)
-        # convert() of an RGB image copies, so the result never depends on the closed file.
-        return image.convert("RGB")
+        Raises:
+            DataMissing, DataCorrupt: as `with_image`.
+        """
+        return with_image(self.path, use)
 
     def size(self) -> tuple[int, int]:
         """(width, height) in pixels after the EXIF policy, read from the header only.
@@ -166,13 +245,25 @@ class ImageFile:
             DataMissing: the file is absent or unreadable.
             DataCorrupt: the header cannot be read, or says more than `MAX_PIXELS`.
         """
-        return with_image(self.path, self._header_size)
+        return self.with_opened(lambda image: header_size(image, self.exif))
 
-    def _header_size(self, image: Image) -> tuple[int, int]:
-        width, height = image.size
-        if self.exif == "transpose" and _orientation(image) in _SIDEWAYS:
-            return height, width
-        return width, height
+    def orientation(self) -> int:
+        """The EXIF orientation in the header: 1 (upright, also if there is none) to 8.
+
+        Raises:
+            DataMissing: the file is absent or unreadable.
+            DataCorrupt: the header cannot be read.
+        """
+        return orientation(self.path)
+
+    def read_bytes(self) -> bytes:
+        """The bytes of the file.
+
+        Raises:
+            DataMissing: the file is absent or unreadable.
+        """
+        with _open_stream(self.path) as stream:
+            return stream.read()
 
     def fingerprint(self) -> str:
         """`sha256:` and the digest of the file's bytes.
@@ -182,3 +273,40 @@ class ImageFile:
         """
         with _open_stream(self.path) as stream:
             return "sha256:" + hashlib.file_digest(stream, "sha256").hexdigest()
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON form: `{"kind": "file", "path": ..., "exif": ...}`."""
+        return {"kind": "file", "path": str(self.path), "exif": self.exif}
+
+
+def image_from_dict(plain: Mapping[str, Any]) -> Picture | ControlImage:
+    """The picture that `as_dict` of an `ImageFile`, a `HubImage` or a `ControlImage` described.
+
+    Raises:
+        DataCorrupt: an unknown kind, or a field is absent or of a wrong type.
+    """
+    kind = plain.get("kind")
+    if kind == "control" and isinstance(plain.get("original"), Mapping):
+        from foodbench.data.controls import ControlImage
+
+        shown = plain.get("shown")
+        return ControlImage(_picture(plain["original"]), None if shown is None else _picture(shown))
+    return _picture(plain)
+
+
+def _picture(plain: Mapping[str, Any]) -> Picture:
+    kind = plain.get("kind")
+    wanted: Mapping[str, type] = {"file": {"path": str}, "hub": _HUB_FIELDS}.get(str(kind), {})
+    if not wanted or plain.get("exif") not in ("ignore", "transpose"):
+        raise DataCorrupt(f"{dict(plain)!r} is not the description of a picture.", hint=_NOT_A_PICTURE)
+    for name, expected in wanted.items():
+        if type(plain.get(name)) is not expected:
+            raise DataCorrupt(
+                f"The description of a picture lacks a proper '{name}': {dict(plain)!r}.", hint=_NOT_A_PICTURE
+            )
+    exif: ExifPolicy = plain["exif"]
+    if kind == "file":
+        return ImageFile(Path(plain["path"]), exif=exif)
+    from foodbench.data.hub import HubImage
+
+    return HubImage(Path(plain["folder"]), plain["split"], plain["row"], plain["column"], exif=exif)

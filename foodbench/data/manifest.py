@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, Protocol
 
 from foodbench.core.errors import DataCorrupt
+from foodbench.core.hashing import fingerprint
 from foodbench.data.layout import MANIFEST, MARKER, read_lines, read_text
 
 SCHEMA = 1
+DIFFICULTY_KEY = "difficulty"
 _LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)")
 _REPAIR = "Delete the folder; it is rendered anew on demand."
 
@@ -28,6 +30,7 @@ class Marker:
         counts: how many of each kind it wrote.
         metadata_sha256: digests of the metadata files by relative path.
         files_sha256: digest of the manifest's text.
+        difficulty: how hard the generator made it, by setting; empty for the standard.
     """
 
     generator: str
@@ -36,6 +39,17 @@ class Marker:
     counts: Mapping[str, int]
     metadata_sha256: Mapping[str, str]
     files_sha256: str
+    difficulty: Mapping[str, Any] = field(default_factory=dict)
+
+
+class _Fingerprinted(Protocol):
+    @property
+    def root(self) -> Path: ...
+
+    @property
+    def synthetic(self) -> bool: ...
+
+    def fingerprint(self, split: str) -> str: ...
 
 
 def _is_table(value: Any, kind: type) -> bool:
@@ -66,6 +80,7 @@ def read_marker(root: Path, *, dataset: str | None = None) -> Marker:
         or not isinstance(plain.get("version"), (str, int))
         or not _is_table(plain.get("counts"), int)
         or not _is_table(plain.get("metadata_sha256"), str)
+        or not isinstance(plain.get(DIFFICULTY_KEY, {}), dict)
     ):
         raise DataCorrupt(f"{path} lacks a field or has one of a wrong type.", hint=_REPAIR)
     if dataset is not None and plain["dataset"] != dataset:
@@ -79,7 +94,22 @@ def read_marker(root: Path, *, dataset: str | None = None) -> Marker:
         counts=plain["counts"],
         metadata_sha256=plain["metadata_sha256"],
         files_sha256=plain["files_sha256"],
+        difficulty=plain.get(DIFFICULTY_KEY, {}),
     )
+
+
+def copy_fingerprint(reader: _Fingerprinted, split: str) -> str:
+    """A reader's fingerprint of a split, together with the difficulty of a synthetic copy that is not the standard one.
+
+    Two difficulties have the same ids, and may have the same labels and masks: the light does not change them. Results
+    on them must not compare all the same.
+
+    Raises:
+        UnknownName, DataMissing, DataCorrupt: as the reader's `fingerprint`, and as `read_marker`.
+    """
+    digest = reader.fingerprint(split)
+    difficulty = read_marker(reader.root).difficulty if reader.synthetic else {}
+    return fingerprint([digest, {DIFFICULTY_KEY: dict(difficulty)}]) if difficulty else digest
 
 
 def _require_inside(path: Path, name: str) -> None:

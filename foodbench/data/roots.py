@@ -10,7 +10,7 @@ import functools
 import inspect
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol, cast
@@ -45,7 +45,7 @@ class DatasetReader(Protocol):
     def missing(self, split: str) -> tuple[str, ...]:
         """Ids of a split whose files are absent."""
 
-    def records(self, split: str) -> tuple[Any, ...]:
+    def records(self, split: str) -> Sequence[Any]:
         """Usable records of a split."""
 
     def fingerprint(self, split: str) -> str:
@@ -151,7 +151,12 @@ def _options(plain: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
 
 
 def add_root(
-    name: str, path: Path, allow_partial: bool = False, options: Mapping[str, str] | None = None
+    name: str,
+    path: Path,
+    allow_partial: bool = False,
+    options: Mapping[str, str] | None = None,
+    *,
+    progress: StageProgress | None = None,
 ) -> RegisteredRoot:
     """Register the user's copy of a dataset, replacing an earlier entry.
 
@@ -162,6 +167,7 @@ def add_root(
         path: its folder.
         allow_partial: accept a copy with missing files.
         options: the reader's own keywords; kept with the folder.
+        progress: as for `open_dataset`.
 
     Raises:
         UnknownName, UsageError: no such dataset, no reader for it, or the folder is a synthetic one.
@@ -170,7 +176,7 @@ def add_root(
     """
     require_readable(name)
     chosen = _options(options or {})
-    reader = _open(name, path, allow_partial, **dict(chosen))
+    reader = _open(name, path, allow_partial, dict(chosen), progress)
     if reader.synthetic:
         raise UsageError(
             f"{reader.root} is a synthetic copy of {name} ({MARKER} is in it).",
@@ -283,11 +289,12 @@ def kitchen_root(name: str, progress: StageProgress | None = None) -> Path:
     return root
 
 
-def open_dataset(choice: DatasetChoice, **options: Any) -> DatasetReader:
+def open_dataset(choice: DatasetChoice, *, progress: StageProgress | None = None, **options: Any) -> DatasetReader:
     """Open the reader of a choice.
 
     Args:
         choice: as from `resolve`.
+        progress: called as (stage, done, total) by a reader that indexes its files the first time.
         options: the reader's own keywords; they come before those that the folder was registered with.
 
     Raises:
@@ -295,7 +302,8 @@ def open_dataset(choice: DatasetChoice, **options: Any) -> DatasetReader:
         UnknownName, UsageError: no reader of that name.
     """
     require_readable(choice.name)
-    reader = _open(choice.name, choice.root, choice.allow_partial, **{**dict(choice.options), **options})
+    chosen = {**dict(choice.options), **options}
+    reader = _open(choice.name, choice.root, choice.allow_partial, chosen, progress)
     expected = choice.edition == "kitchen"
     if is_synthetic(reader.root) != expected:
         found = "a synthetic copy" if reader.synthetic else "not a synthetic copy"
@@ -306,11 +314,15 @@ def open_dataset(choice: DatasetChoice, **options: Any) -> DatasetReader:
     return reader
 
 
-def _open(name: str, path: Path, allow_partial: bool, **options: Any) -> DatasetReader:
+def _open(
+    name: str, path: Path, allow_partial: bool, options: Mapping[str, Any], progress: StageProgress | None = None
+) -> DatasetReader:
     reader = READERS.get(name)
-    known = set(inspect.signature(reader).parameters) - {"root", "allow_partial"}
+    parameters = set(inspect.signature(reader).parameters)
+    known = parameters - {"root", "allow_partial", "progress"}
     for option in options:
         if option not in known:
             offered = f"It has: {', '.join(sorted(known))}." if known else "It has none."
             raise UsageError(f"The reader of {name} has no option '{option}'.", hint=offered)
-    return cast(DatasetReader, reader(path, allow_partial=allow_partial, **options))
+    told = {"progress": progress} if "progress" in parameters else {}
+    return cast(DatasetReader, reader(path, allow_partial=allow_partial, **options, **told))

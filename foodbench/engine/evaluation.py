@@ -13,13 +13,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from foodbench.core.errors import RunIncomplete
-from foodbench.core.registry import import_object
 from foodbench.core.types import Score
 from foodbench.engine.processes import looks_single
 from foodbench.stats.summary import point_values
 from foodbench.tasks.base import TaskData
-from foodbench.tasks.hooks import TaskHooks
-from foodbench.tasks.lmms_config import HOOKS, lmms_config
+from foodbench.tasks.hooks import HOOKS, TaskHooks
+from foodbench.tasks.lmms_config import lmms_config
 
 
 def quiet_libraries() -> None:
@@ -62,8 +61,8 @@ def build_task(data: TaskData, *, chat: bool) -> tuple[Any, TaskHooks]:
     hooks = TaskHooks(data.task, data)
     config = lmms_config(data.task)
     config.update({name: getattr(hooks, name) for name in HOOKS})
-    for metric in config["metric_list"]:
-        metric["aggregation"] = import_object(metric["aggregation"].replace("hooks.", "hooks:"))
+    for entry, metric in zip(config["metric_list"], data.task.metrics, strict=True):
+        entry["aggregation"] = hooks.aggregation(metric)
     kind = ConfigurableMessagesTask if chat else ConfigurableTask
     return kind(config=config), hooks
 

@@ -17,6 +17,7 @@ from foodbench.core.hashing import fingerprint, sha256_file
 from foodbench.core.types import ENVELOPE_KEY, ENVELOPE_VERSION, Score
 from foodbench.data.roots import DatasetChoice, resolve
 from foodbench.engine import scoring
+from foodbench.engine.rated import with_ratings
 from foodbench.engine.references import measure_references
 from foodbench.runs.provenance import collect, now
 from foodbench.runs.schema import (
@@ -24,6 +25,7 @@ from foodbench.runs.schema import (
     ModelIdentity,
     PredictionRecord,
     RunFile,
+    SampleRecord,
     TaskResult,
     TaskStatus,
     TaskTime,
@@ -31,6 +33,24 @@ from foodbench.runs.schema import (
 from foodbench.runs.store import RunFolder, StoredAnswer, TaskFolder
 from foodbench.tasks import TASKS
 from foodbench.tasks.base import TaskData
+from foodbench.tasks.controls import controlled
+
+
+@dataclass(frozen=True, slots=True)
+class AnsweredTask:
+    """A finished task of a run with its questions loaded again.
+
+    Attributes:
+        folder: where it is.
+        old: its result so far.
+        data: the questions, the very ones that were answered.
+        records: the scored samples, by sample id.
+    """
+
+    folder: TaskFolder
+    old: TaskResult
+    data: TaskData
+    records: Mapping[str, SampleRecord]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,18 +75,21 @@ def _score_and_write(
         )
         for sample in data.samples
     }
-    records = scoring.sample_records(data, scores, answered.keys, answered.answers)
+    texts = {sample_id: answered.answers[key].answer for sample_id, key in answered.keys.items()}
+    rated = with_ratings(data, scores, texts, folder)
+    records = scoring.sample_records(data, rated.scores, answered.keys, answered.answers)
     result = scoring.task_result(
         data,
         records,
-        scores,
+        rated.scores,
         measure_references(data),
         model=model,
         seed=seed,
-        usage=scoring.token_totals(records) if usage is None else usage,
+        usage=rated.add_usage(scoring.token_totals(records) if usage is None else usage),
+        raters=rated.raters,
         time=TaskTime(started=started, finished=now(), seconds=time.perf_counter() - clock, model_seconds=0.0, asked=0),
     )
-    folder.write(records, result)
+    folder.write(records, result, scoring.sample_ids(data))
     return result
 
 
@@ -85,29 +108,47 @@ def rescore_run(path: Path) -> list[TaskResult]:
 
 
 def _rescore_tasks(folder: RunFolder) -> list[TaskResult]:
-    results = [_rescore_task(task) for task in folder.tasks().values() if task.result_path.is_file()]
+    results = [rescore_task(load_answered(task)) for task in folder.tasks().values() if task.result_path.is_file()]
     if not results:
         raise DataMissing(f"{folder.path} has no finished task.", hint="Run it to its end first.")
     return results
 
 
-def _rescore_task(folder: TaskFolder) -> TaskResult:
+def load_answered(folder: TaskFolder) -> AnsweredTask:
+    """A finished task of a run, and its questions.
+
+    Raises:
+        DataMissing: it is not finished, or its dataset is no longer registered.
+        DataCorrupt: its files are damaged, or the questions are no longer the same ones.
+    """
     old = folder.result()
     task = TASKS.get(old.task.name)
     choice = resolve(task.dataset, old.dataset.edition, allow_partial=old.dataset.missing > 0)
     seed = int(old.provenance.get("seed", 0))
-    data = task.load(choice, limit=old.limit, seed=seed)
+    data = controlled(task.load(choice, limit=old.limit, seed=seed), old.task.control, seed=seed)
     stored = {record.sample_id: record for record in folder.samples()}
     if set(stored) != {sample.sample_id for sample in data.samples} or data.fingerprint != old.task.fingerprint:
         raise DataCorrupt(
             f"{folder.path}: the questions are not the ones that were answered (another dataset copy or task version).",
             hint="Run the model again; answers to unchanged questions are reused.",
         )
+    return AnsweredTask(folder, old, data, stored)
+
+
+def rescore_task(task: AnsweredTask) -> TaskResult:
+    """Read and score the answers of a finished task again, and put its ratings to them.
+
+    Raises:
+        DataCorrupt: its file of ratings is damaged.
+        StorageFull: its files cannot be written.
+    """
+    stored, old = task.records, task.old
     answered = _Answered(
         keys={sample_id: record.key for sample_id, record in stored.items()},
         answers={record.key: StoredAnswer.of(record) for record in stored.values()},
     )
-    return _score_and_write(data, answered, folder, model=old.model, seed=seed, usage=old.usage)
+    seed = int(old.provenance.get("seed", 0))
+    return _score_and_write(task.data, answered, task.folder, model=old.model, seed=seed, usage=old.usage)
 
 
 def score_predictions(

@@ -13,10 +13,12 @@ from typing import Any, Literal
 from foodbench.adapters.arguments import without_secrets
 from foodbench.core.errors import DataMissing, ExitCode, FoodbenchError, ProviderDown, StorageFull, UnsupportedTask
 from foodbench.core.hashing import fingerprint
+from foodbench.data.controls import Control
 from foodbench.data.roots import KITCHEN_VARIABLE, resolve, roots
 from foodbench.engine import evaluation, scoring
 from foodbench.engine.models import RunModel
 from foodbench.engine.processes import Processes
+from foodbench.engine.rated import with_ratings
 from foodbench.engine.references import measure_references
 from foodbench.engine.reporting import Reporter
 from foodbench.runs.provenance import collect, now
@@ -24,6 +26,7 @@ from foodbench.runs.schema import ConfigValue, ModelIdentity, RunFile, TaskResul
 from foodbench.runs.store import RunFolder, StoredAnswer
 from foodbench.tasks import TASKS
 from foodbench.tasks.base import FoodTask, TaskData
+from foodbench.tasks.controls import controlled
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,7 @@ class RunOptions:
         batch_size: requests per generate call; the adapter's own wish by default.
         out: folder that holds runs.
         fresh: forget earlier answers of the same run.
+        control: ask every question of another or of a blank picture.
     """
 
     model: str
@@ -55,6 +59,7 @@ class RunOptions:
     batch_size: int | None = None
     out: Path = Path("runs")
     fresh: bool = False
+    control: Control | None = None
 
 
 @dataclass
@@ -130,6 +135,8 @@ def run_id(options: RunOptions, identity: str) -> str:
     copies = [sorted(map(str, roots().items()))] if options.edition != "kitchen" else []
     kitchen = os.environ.get(KITCHEN_VARIABLE) if options.edition != "real" else None
     plain = [identity, options.edition, copies, kitchen, options.allow_partial, options.limit, options.seed]
+    if options.control is not None:
+        plain.append(options.control)
     readable = "".join(char if char.isalnum() else "-" for char in options.model).strip("-")[:40]
     return f"{readable}-{fingerprint(plain).removeprefix('sha256:')[:8]}"
 
@@ -147,7 +154,8 @@ def _load(
             choice = resolve(
                 task.dataset, options.edition, allow_partial=options.allow_partial, progress=reporter.stage
             )
-            loaded.append(task.load(choice, limit=options.limit, seed=options.seed))
+            data = task.load(choice, limit=options.limit, seed=options.seed, progress=reporter.stage)
+            loaded.append(controlled(data, options.control, seed=options.seed))
         except DataMissing as error:
             if options.require_all or len(options.tasks) == 1:
                 raise
@@ -271,16 +279,19 @@ class _Run:
         )
         journal.is_simple = not self.model.chat
         scores = evaluation.evaluate(task_object, hooks, journal, seed=self.options.seed)
-        records = scoring.sample_records(data, scores, keys, journal.stored)
+        answers = {sample_id: journal.stored[key].answer for sample_id, key in keys.items()}
+        rated = with_ratings(data, scores, answers, folder)
+        records = scoring.sample_records(data, rated.scores, keys, journal.stored)
         references = measure_references(data) if self.leads else []
         result = scoring.task_result(
             data,
             records,
-            scores,
+            rated.scores,
             references,
             model=self.identity,
             seed=self.options.seed,
-            usage={**scoring.token_totals(records), **_spent(spent_before, self.model.usage())},
+            usage=rated.add_usage({**scoring.token_totals(records), **_spent(spent_before, self.model.usage())}),
+            raters=rated.raters,
             time=TaskTime(
                 started=started,
                 finished=now(),
@@ -290,7 +301,7 @@ class _Run:
             ),
         )
         if self.leads:
-            folder.write(records, result)
+            folder.write(records, result, scoring.sample_ids(data))
         return result
 
     def _key(self, data: TaskData, sample: Any) -> str:

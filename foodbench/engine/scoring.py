@@ -7,21 +7,26 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from foodbench.core.types import Score
+from foodbench.data.known_bad import bad_ids
 from foodbench.engine.references import Reference
+from foodbench.metrics import ratings
 from foodbench.runs.provenance import collect
 from foodbench.runs.schema import (
     DatasetIdentity,
     MetricRecord,
     ModelIdentity,
+    RaterSummary,
     ReferenceFigure,
+    SampleIds,
     SampleRecord,
     SampleTime,
     TaskIdentity,
     TaskResult,
     TaskTime,
+    WithoutKnownBad,
 )
 from foodbench.runs.store import StoredAnswer, samples_digest
-from foodbench.stats.summary import summarise
+from foodbench.stats.summary import point_values, summarise
 from foodbench.tasks.base import TaskData
 
 
@@ -59,8 +64,10 @@ def sample_records(
 
 def _metric_records(data: TaskData, scores: Sequence[Score], references: Sequence[Reference]) -> list[MetricRecord]:
     records = []
-    for value in summarise(data.task.metrics, scores):
-        floors = [reference for reference in references if reference.role == "floor"]
+    for metric, value in zip(data.task.metrics, summarise(data.task.metrics, scores), strict=True):
+        # Nobody rates baselines.
+        beside = () if metric.id in ratings.IDS else references
+        floors = [reference for reference in beside if reference.role == "floor"]
         records.append(
             MetricRecord(
                 id=value.id,
@@ -72,8 +79,9 @@ def _metric_records(data: TaskData, scores: Sequence[Score], references: Sequenc
                 clusters=value.clusters,
                 unit=value.unit,
                 higher_is_better=value.higher_is_better,
+                signature=metric.signature,
                 floor=_best(floors, value.id, value.higher_is_better),
-                ceiling=next((_figure(item, value.id) for item in references if item.role == "ceiling"), None),
+                ceiling=next((_figure(item, value.id) for item in beside if item.role == "ceiling"), None),
             )
         )
     return records
@@ -102,6 +110,7 @@ def task_result(
     seed: int,
     usage: Mapping[str, float],
     time: TaskTime,
+    raters: Sequence[RaterSummary] = (),
 ) -> TaskResult:
     """`result.json` of a finished task."""
     ordered = [scores[sample.sample_id] for sample in data.samples]
@@ -113,16 +122,19 @@ def task_result(
             split=data.task.split,
             fingerprint=data.dataset_fingerprint,
             available=data.available,
-            missing=data.missing,
+            missing=len(data.missing_ids),
         ),
         model=model,
         metrics=_metric_records(data, ordered, references),
+        headline=data.task.headline,
+        without_known_bad=_without_known_bad(data, ordered),
         n=len(ordered),
         limit=None if data.complete else data.limit,
         parse_rate=sum(score.parsed for score in ordered) / len(ordered),
         errors=sum(score.error is not None for score in ordered),
         samples_sha256=samples_digest(records),
         usage=dict(usage),
+        raters=list(raters),
         provenance=collect(seed),
         time=time,
     )
@@ -137,7 +149,27 @@ def task_identity(data: TaskData) -> TaskIdentity:
         protocol=task.protocol,
         fingerprint=data.fingerprint,
         prompt_fingerprint=task.prompt_fingerprint,
+        control=data.control,
     )
+
+
+def _without_known_bad(data: TaskData, scores: Sequence[Score]) -> WithoutKnownBad | None:
+    """The metrics of the samples that nobody has found wrong; None if none of the scored ones is known to be wrong."""
+    if data.choice.edition != "real":
+        return None
+    bad = bad_ids(data.task.dataset)
+    excluded = {
+        sample.sample_id for sample in data.samples if not bad.isdisjoint((sample.cluster, sample.image.path.name))
+    }
+    if not excluded:
+        return None
+    values = point_values(data.task.metrics, [score for score in scores if score.sample_id not in excluded])
+    return WithoutKnownBad(excluded=sorted(excluded), values=values)
+
+
+def sample_ids(data: TaskData) -> SampleIds:
+    """`ids.json` of a finished task."""
+    return SampleIds(scored=[sample.sample_id for sample in data.samples], missing=sorted(data.missing_ids))
 
 
 def token_totals(records: Sequence[SampleRecord]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What a metric is: a mean, or a ratio of sums, of numbers that each sample carries.
+"""What a metric is: one number made of numbers that each sample carries, in one of five ways.
 
 Nothing else is allowed, on purpose: then a result can be recomputed from the stored samples, split into slices, and
 resampled by cluster without asking the model, or the task's code, again.
@@ -7,15 +7,19 @@ resampled by cluster without asking the model, or the task's code, again.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from foodbench.core.registry import import_object
 from foodbench.metrics.inputs import MetricInputError, finite_vector, require_same_length
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-MetricKind = Literal["proportion", "mean", "ratio"]
+MetricKind = Literal["proportion", "mean", "ratio", "median", "of_sums"]
+Values = Mapping[str, float]
+"""What one sample carries (`Score.values`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +28,11 @@ class Metric:
 
     Attributes:
         id: the name that is printed and stored; it says its convention, e.g. `giou.sample`, `pmae.kcal`.
-        kind: `proportion` is the mean of values that are 0 or 1, `mean` the mean of any values, `ratio` the sum of
-            `value` divided by the sum of `over`. All samples weigh the same in the first two.
-        value: key of the per-sample value.
+        kind: `proportion` is the mean of values that are 0 or 1, `mean` the mean of any values, `median` their median,
+            `ratio` the sum of `value` divided by the sum of `over`; `of_sums` is `function` of the sums of `keys`
+            (corpus BLEU, macro F1, mIoU, a correlation: all are functions of sums). All samples weigh the same in the
+            means and in the median.
+        value: key of the per-sample value; not for `of_sums`.
         over: key of the per-sample denominator; for `ratio` only.
         unit: of the aggregated number: `%`, `kcal`, `g`, or empty for a bare number such as an IoU between 0 and 1.
         higher_is_better: direction.
@@ -34,11 +40,16 @@ class Metric:
         scale: factor on the aggregated number, e.g. 100 for one in percent.
         bounds: the least and the greatest that the number can be, before `scale`; intervals are cut there.
         when_zero: the ratio (before `scale`) where the denominators sum to zero; None: it does not exist then.
+        function: `module:name` of what an `of_sums` metric is; given the sums by key (an absent key is zero), it
+            returns the number before `scale`, or None where it does not exist.
+        keys: what `function` needs: exact keys, or prefixes that end in `/` and stand for all keys below them
+            (`tp/rice`, `tp/egg`); a sample that lacks a key adds nothing to it.
+        signature: settings of the library that computes it, for people who compare (e.g. sacrebleu's signature).
     """
 
     id: str
     kind: MetricKind
-    value: str
+    value: str = ""
     over: str | None = None
     unit: str = ""
     higher_is_better: bool = True
@@ -46,12 +57,19 @@ class Metric:
     scale: float = 1.0
     bounds: tuple[float, float] = (-math.inf, math.inf)
     when_zero: float | None = None
+    function: str | None = None
+    keys: tuple[str, ...] = ()
+    signature: str = ""
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(MetricKind):
             raise MetricInputError(f"Metric '{self.id}': unknown kind '{self.kind}'.")
         if (self.kind == "ratio") != (self.over is not None):
             raise MetricInputError(f"Metric '{self.id}': 'over' goes with kind 'ratio', and only with it.")
+        if (self.kind == "of_sums") != (self.function is not None and bool(self.keys)):
+            raise MetricInputError(f"Metric '{self.id}': 'function' and 'keys' go with kind 'of_sums', only with it.")
+        if (self.kind == "of_sums") == bool(self.value):
+            raise MetricInputError(f"Metric '{self.id}': 'value' goes with every kind but 'of_sums'.")
         if self.when_zero is not None and self.kind != "ratio":
             raise MetricInputError(f"Metric '{self.id}': 'when_zero' goes with kind 'ratio' only.")
         if not self.bounds[0] < self.bounds[1]:
@@ -59,8 +77,44 @@ class Metric:
         if not math.isfinite(self.scale) or self.scale <= 0:
             raise MetricInputError(f"Metric '{self.id}': 'scale' must be positive, not {self.scale}.")
 
+    def share(self, values: Values) -> dict[str, float]:
+        """Those of a sample's values that this metric is made of.
+
+        Raises:
+            MetricInputError: a value is absent that every sample must have (all but those of `of_sums`).
+        """
+        if self.kind == "of_sums":
+            prefixes = tuple(key for key in self.keys if key.endswith("/"))
+            return {key: number for key, number in values.items() if key in self.keys or key.startswith(prefixes)}
+        wanted = (self.value,) if self.over is None else (self.value, self.over)
+        absent = [key for key in wanted if key not in values]
+        if absent:
+            raise MetricInputError(
+                f"A sample's score has no '{absent[0]}', which metric '{self.id}' is made of.",
+                hint="Every sample must carry every value of its task's metrics; score an unreadable answer as wrong.",
+            )
+        return {key: values[key] for key in wanted}
+
+    def of_samples(self, samples: Sequence[Values]) -> float | None:
+        """The number over all samples, scaled.
+
+        Args:
+            samples: each sample's values.
+
+        Returns:
+            as `compute`.
+
+        Raises:
+            MetricInputError: as `compute` and `share`.
+        """
+        shares = [self.share(values) for values in samples]
+        if self.kind == "of_sums":
+            return self._scaled(self._apply(sums_of(shares))) if shares else None
+        over = None if self.over is None else [share[self.over] for share in shares]
+        return self.compute([share[self.value] for share in shares], over)
+
     def compute(self, values: npt.ArrayLike, over: npt.ArrayLike | None = None) -> float | None:
-        """Aggregate, scaled.
+        """Aggregate columns, scaled; for every kind but `of_sums`.
 
         Sums are correctly rounded (`math.fsum`), so the result does not depend on the order of the samples.
 
@@ -82,7 +136,13 @@ class Metric:
                 raise MetricInputError(f"Metric '{self.id}' takes no denominators.")
             if self.kind == "proportion" and not ((numerators == 0) | (numerators == 1)).all():
                 raise MetricInputError(f"Metric '{self.id}' is a proportion: its values must be 0 or 1.")
-            return self.scale * (math.fsum(numerators) / numerators.size) if numerators.size else None
+            if not numerators.size:
+                return None
+            if self.kind == "median":
+                import numpy as np
+
+                return self.scale * float(np.median(numerators))
+            return self.scale * (math.fsum(numerators) / numerators.size)
         if over is None:
             raise MetricInputError(f"Metric '{self.id}' is a ratio: it needs denominators.")
         denominators = self._column(str(self.over), over)
@@ -96,8 +156,35 @@ class Metric:
             return None if self.when_zero is None else self.scale * self.when_zero
         return self.scale * (math.fsum(numerators) / total)
 
+    def statistic(self) -> Callable[[Mapping[str, float]], float | None]:
+        """The function of an `of_sums` metric, unscaled.
+
+        Raises:
+            MetricInputError: it returned NaN or infinity (when called).
+        """
+        return self._apply
+
+    def _apply(self, sums: Mapping[str, float]) -> float | None:
+        function: Any = import_object(str(self.function))
+        number = function(sums)
+        if number is not None and not math.isfinite(number):
+            raise MetricInputError(f"Metric '{self.id}': {self.function} returned {number}.")
+        return None if number is None else float(number)
+
+    def _scaled(self, number: float | None) -> float | None:
+        return None if number is None else self.scale * number
+
     def _column(self, key: str, values: Any) -> Any:
         return finite_vector(f"Metric '{self.id}': '{key}'", values)
+
+
+def sums_of(shares: Sequence[Values]) -> dict[str, float]:
+    """Correctly rounded sums by key; in order of the keys, so that they do not depend on the samples' order."""
+    columns: dict[str, list[float]] = {}
+    for share in shares:
+        for key, number in share.items():
+            columns.setdefault(key, []).append(number)
+    return {key: math.fsum(columns[key]) for key in sorted(columns)}
 
 
 @dataclass(frozen=True, slots=True)

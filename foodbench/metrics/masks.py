@@ -10,14 +10,21 @@ here is written anew.
 Why not pycocotools itself: its C code trusts its input. A crafted string makes it read and write outside its buffers,
 masks of two sizes merge to an empty mask without a word, `iou` of two sizes is -1, and `iou` of two empty masks is 0. A
 mask comes from a model, or from a stranger's submission, so here it is parsed and checked by numpy alone and nothing of
-it reaches that code. Scoring still reads only the ~1 KB of code and never the pixels: a pair of 512 x 683 takes 0.1 ms,
-two thirds of it for checking, where histograms of the dense masks take 5 to 8 ms.
+it reaches that code. Scoring still reads only the ~1 KB of code and never the pixels.
+
+How it is fast: the two codes of a pair are parsed together, so that numpy's cost per call is paid once; characters are
+translated by the bytes type, which is a table look-up in C; and the pixels in which two masks differ are the
+alternating sum of their merged edges, which needs one merge of two sorted lists. The pair of a typical photo
+(512 x 683, 740 runs each) takes 45 us, 33 us if one of the two was parsed a moment ago and 8 us if both were, where
+histograms of the dense masks, as in LISA's evaluation, take 5 to 9 ms.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -33,28 +40,46 @@ MAX_PIXELS = 2**27
 _MAX_GROUPS = 6
 _FIRST_CHARACTER = 48
 _PAYLOAD, _SIGN, _MORE = 0x1F, 0x10, 0x20
+# Tables for `bytes.translate`. A group that another one follows is worth its five bits (and the next group 32 times as
+# much); the last group of a number is worth its four lower bits, less 16 for the sign.
+_LAST_GROUPS = bytes(range(_FIRST_CHARACTER, _FIRST_CHARACTER + _MORE))
+_OTHER_GROUPS = bytes(range(_FIRST_CHARACTER + _MORE, _FIRST_CHARACTER + 2 * _MORE))
+_ALPHABET = _LAST_GROUPS + _OTHER_GROUPS
+_SIGNED = [*range(_SIGN), *range(0x100 - _SIGN, 0x100)]
+_VALUES = bytes.maketrans(_ALPHABET, bytes([*_SIGNED, *range(_MORE)]))
+_FACTORS = bytes.maketrans(_ALPHABET, bytes(_MORE) + bytes([_MORE]) * _MORE)
+_ANOTHER = bytes([_MORE])
+_ZERO = bytes([_FIRST_CHARACTER])
+# Below this number of runs, each of at most 2**29 times as many pixels, no sum of them can wrap around 64 bits.
+_SAFE_RUNS = 2**16
+# Codes up to this length are kept for a moment after they were parsed: an answer is checked, measured and compared in
+# separate calls. 256 of them hold 8 MiB at most.
+_KEPT_CHARACTERS, _KEPT_CODES = 2**12, 2**8
 
 BoolArray = npt.NDArray[np.bool_]
 Runs = npt.NDArray[np.int64]
+_SIGNS: Runs = np.tile([-1, 1], 2**12)
 
 
 def _check_size(size: object) -> tuple[int, int]:
     """(height, width) if they are two positive integers within the limit."""
-    if (
+    # The usual case by itself: the general tests take a tenth of the time that scoring a pair does.
+    usual = type(size) is tuple and [type(side) for side in size] == [int, int] and min(size) > 0
+    if not usual and (
         not isinstance(size, Sequence)
         or isinstance(size, (str, bytes))
         or len(size) != 2
         or any(isinstance(side, bool) or not isinstance(side, int) or side <= 0 for side in size)
     ):
         raise AnswerInvalid("A mask's size must be (height, width), two positive integers.")
-    height, width = size
+    height, width = cast("tuple[int, int]", size)
     if height * width > MAX_PIXELS:
         raise AnswerInvalid(f"A mask of more than {MAX_PIXELS:,} pixels is refused.")
     return height, width
 
 
-def _groups(counts: object, pixels: int) -> npt.NDArray[np.int64]:
-    """The 6-bit value of each character."""
+def _characters(counts: object, pixels: int) -> bytes:
+    """The code as bytes, all of them within the alphabet, of at most pixels + 1 whole numbers."""
     if not isinstance(counts, str):
         raise AnswerInvalid(
             f"A mask's counts must be text, not {type(counts).__name__}.",
@@ -64,51 +89,106 @@ def _groups(counts: object, pixels: int) -> npt.NDArray[np.int64]:
     if not 0 < len(counts) <= limit:
         found = f"{len(counts):,} characters of counts"
         raise AnswerInvalid(f"A mask of {pixels:,} pixels has 1 to {limit:,}, not {found}.")
-    if not counts.isascii():
+    code = counts.encode("ascii") if counts.isascii() else b""
+    if not code or code.translate(None, _ALPHABET):
         raise AnswerInvalid("A mask's counts contain a character outside the code (48 to 111).")
-    # Characters below 48 wrap around to more than 63, so one comparison finds both kinds of strangers.
-    groups = np.frombuffer(counts.encode("ascii"), np.uint8) - np.uint8(_FIRST_CHARACTER)
-    if groups.max() > (_MORE | _PAYLOAD):
-        raise AnswerInvalid("A mask's counts contain a character outside the code (48 to 111).")
-    return groups.astype(np.int64)
-
-
-def _parse(mask: Mask) -> Runs:
-    """Checked run lengths, background first; their sum is the number of pixels.
-
-    Raises:
-        AnswerInvalid: anything wrong with size or counts.
-    """
-    height, width = _check_size(mask.size)
-    pixels = height * width
-    groups = _groups(mask.counts, pixels)
-    ends = np.flatnonzero(groups < _MORE)
-    if not ends.size or ends[-1] != groups.size - 1:
+    if code[-1] not in _LAST_GROUPS:
         raise AnswerInvalid("A mask's counts break off in the middle of a number.")
-    if ends.size > pixels + 1:
-        raise AnswerInvalid(f"A mask of {pixels:,} pixels cannot have {ends.size:,} runs.")
-    starts = np.empty_like(ends)
-    starts[0] = 0
-    starts[1:] = ends[:-1] + 1
-    lengths = ends - starts + 1
-    if lengths.max() > _MAX_GROUPS:
-        raise AnswerInvalid("A mask's counts contain a number that is too large.")
-    shifts = 5 * (np.arange(groups.size) - np.repeat(starts, lengths))
-    numbers = np.add.reduceat((groups & _PAYLOAD) << shifts, starts)
-    numbers -= ((groups[ends] & _SIGN) >> 4) << (5 * lengths)
-    # The first three runs are written as they are; each later one as the difference from the one two before it.
+    return code
+
+
+def _numbers(code: bytes) -> Runs:
+    """The signed numbers of checked characters; of several codes in a row, one after the other.
+
+    Every character becomes the value of the number that begins there, one group per pass: its own five bits and 32
+    times the next character's value. Those at which numbers begin are then picked.
+    """
+    # The zero in front ends the number before the first; those behind stand in for what a pass looks at beyond the end.
+    padded = _ZERO + code + _ZERO * _MAX_GROUPS
+    plain_factors = padded.translate(_FACTORS)
+    factors = np.frombuffer(plain_factors, np.uint8)
+    begins = (factors[: len(code)] == 0).nonzero()[0]
+    factors = factors[1:].astype(np.int32)
+    values = np.frombuffer(padded.translate(_VALUES), np.int8)[1:].astype(np.int32)
+    numbers, following = values, _ANOTHER
+    while following in plain_factors:
+        if len(following) == _MAX_GROUPS:
+            raise AnswerInvalid("A mask's counts contain a number that is too large.")
+        numbers = numbers[1:] * factors[: numbers.size - 1]
+        numbers += values[: numbers.size]
+        following += _ANOTHER
+    return numbers.take(begins).astype(np.int64)
+
+
+def _ends_of_runs(numbers: Runs, size: tuple[int, int]) -> Runs:
+    """Where each run of a code ends, in pixels from the start. Overwrites `numbers`.
+
+    The first three numbers are lengths; each later one is the difference from the length two before it. The runs of
+    what is returned begin with the background and end with the foreground, if need be one of length zero.
+    """
+    height, width = size
+    pixels = height * width
+    if numbers.size > pixels + 1:
+        raise AnswerInvalid(f"A mask of {pixels:,} pixels cannot have {numbers.size:,} runs.")
     runs = numbers
-    runs[1::2] = np.cumsum(numbers[1::2])
-    runs[2::2] = np.cumsum(numbers[2::2])
-    if runs.min() < 0:
+    np.add.accumulate(numbers[1::2], out=runs[1::2])
+    np.add.accumulate(numbers[2::2], out=runs[2::2])
+    if np.minimum.reduce(runs) < 0:
         raise AnswerInvalid("A mask's counts contain a run of negative length.")
-    # The longest run first: a sum of absurd runs could wrap around 64 bits to the right number.
-    if runs.max() > pixels or int(runs.sum()) != pixels:
+    absurd = runs.size > _SAFE_RUNS and np.maximum.reduce(runs) > pixels
+    ends: Runs = np.empty(runs.size + runs.size % 2, np.int64)
+    np.add.accumulate(runs, out=ends[: runs.size])
+    ends[-1] = ends[runs.size - 1]
+    if absurd or ends[-1] != pixels:
         raise AnswerInvalid(
             f"A mask's runs do not add up to its {height} x {width} = {pixels:,} pixels.",
             hint="Size is (height, width), and runs go down the columns.",
         )
-    return runs
+    ends.setflags(write=False)
+    return ends
+
+
+@lru_cache(maxsize=_KEPT_CODES)
+def _kept(counts: str, size: tuple[int, int]) -> list[Runs]:
+    """A place to keep what a code was parsed to; empty at first, and after a code that was refused."""
+    return []
+
+
+def forget() -> None:
+    """Drop what is kept of the codes parsed last, so that a measurement of time starts afresh."""
+    _kept.cache_clear()
+
+
+def _parse(*masks: Mask) -> list[Runs]:
+    """Where the runs of each mask end, as `_ends_of_runs` says; read-only.
+
+    Raises:
+        AnswerInvalid: anything wrong with a mask's size or counts.
+    """
+    places: list[list[Runs]] = []
+    absent: list[tuple[list[Runs], bytes, tuple[int, int]]] = []
+    for mask in masks:
+        size = _check_size(mask.size)
+        keep = isinstance(mask.counts, str) and len(mask.counts) <= _KEPT_CHARACTERS
+        place = _kept(mask.counts, size) if keep else []
+        if not place:
+            absent.append((place, _characters(mask.counts, size[0] * size[1]), size))
+        places.append(place)
+    if absent:
+        numbers = _numbers(b"".join(code for _, code, _ in absent))
+        first = 0
+        for place, code, size in absent:
+            end = first + len(code.translate(None, _OTHER_GROUPS))
+            # One assignment, so that another thread sees the whole list or none of it.
+            place[:] = [_ends_of_runs(numbers[first:end], size)]
+            first = end
+    return [place[0] for place in places]
+
+
+def _alternating_sum(ends: Runs) -> int:
+    """Pixels in every second run, from an even number of ends."""
+    signs = _SIGNS[: ends.size] if ends.size <= _SIGNS.size else np.tile((-1, 1), ends.size // 2)
+    return int(ends.dot(signs))
 
 
 def _check_same_size(first: str, first_size: object, second: str, second_size: object) -> None:
@@ -193,16 +273,26 @@ def encode(mask: BoolArray) -> Mask:
     return _from_changes(changes, (height, width), bool(mask[0, 0]))
 
 
+def decode_columns(mask: Mask) -> BoolArray:
+    """The dense mask with a row for each column of the picture, as the code goes: shape (width, height), contiguous.
+
+    For work in which the two axes are alike: it saves the transposed copy, most of the time that `decode` takes.
+
+    Raises:
+        AnswerInvalid: as `validate`.
+    """
+    (ends,) = _parse(mask)
+    height, width = mask.size
+    return np.repeat(np.arange(ends.size) % 2 == 1, np.diff(ends, prepend=0)).reshape(width, height)
+
+
 def decode(mask: Mask) -> BoolArray:
     """The dense mask, shape (height, width), contiguous by rows.
 
     Raises:
         AnswerInvalid: as `validate`.
     """
-    runs = _parse(mask)
-    height, width = mask.size
-    flat = np.repeat(np.arange(runs.size) % 2 == 1, runs)
-    return np.ascontiguousarray(flat.reshape(width, height).T)
+    return np.ascontiguousarray(decode_columns(mask).T)
 
 
 def empty(size: tuple[int, int]) -> Mask:
@@ -220,7 +310,8 @@ def area(mask: Mask) -> int:
     Raises:
         AnswerInvalid: as `validate`.
     """
-    return int(_parse(mask)[1::2].sum())
+    (ends,) = _parse(mask)
+    return _alternating_sum(ends)
 
 
 def intersection_union(pred: Mask, true: Mask) -> tuple[int, int]:
@@ -236,17 +327,15 @@ def intersection_union(pred: Mask, true: Mask) -> tuple[int, int]:
     Raises:
         AnswerInvalid: either is malformed, or the sizes differ.
     """
-    _check_same_size("the predicted mask", pred.size, "the true one", true.size)
-    pred_runs, true_runs = _parse(pred), _parse(true)
-    edges = np.concatenate((np.cumsum(pred_runs), np.cumsum(true_runs)))
-    order = np.argsort(edges, kind="stable")
-    # Between two neighbouring edges of either mask both are of one colour: foreground after an odd number of own edges.
-    pred_passed = np.cumsum(order < pred_runs.size)
-    true_passed = np.arange(1, order.size + 1) - pred_passed
-    in_both = (pred_passed & true_passed & 1)[:-1]
-    intersection = int(np.diff(edges[order]) @ in_both)
-    union = int(pred_runs[1::2].sum()) + int(true_runs[1::2].sum()) - intersection
-    return intersection, union
+    if pred.size != true.size:
+        _check_same_size("the predicted mask", pred.size, "the true one", true.size)
+    edges = np.concatenate(_parse(pred, true))
+    areas = _alternating_sum(edges)
+    # Two ascending lists, so that the sort is one merge. What then lies between an odd edge and the next is in one mask
+    # only; an edge of both comes twice, and its two terms cancel.
+    edges.sort(kind="stable")
+    differing = _alternating_sum(edges)
+    return (areas - differing) // 2, (areas + differing) // 2
 
 
 def union_of(masks: Sequence[Mask], size: tuple[int, int] | None = None) -> Mask:
@@ -268,9 +357,9 @@ def union_of(masks: Sequence[Mask], size: tuple[int, int] | None = None) -> Mask
     opened, closed = [], []
     for mask in masks:
         _check_same_size("a mask", mask.size, "the union", (height, width))
-        edges = np.cumsum(_parse(mask))
-        opened.append(edges[0::2][: edges.size // 2])
-        closed.append(edges[1::2])
+    for ends in _parse(*masks):
+        opened.append(ends[0::2])
+        closed.append(ends[1::2])
     opens, closes = np.concatenate(opened), np.concatenate(closed)
     positions, index = np.unique(np.concatenate((opens, closes)), return_inverse=True)
     steps = np.zeros(positions.size, np.int64)

@@ -2,15 +2,18 @@
 
 Source of the formulas: compute_eval_statistics.py of google-research-datasets/Nutrition5k, whose `<field>_MAE` and
 `<field>_MAE_%` these are; it knows neither missing predictions nor missing dishes, and averages over the dishes that
-the file of predictions happens to hold. Here every dish of the test set counts. The percentage is not the mean of the
-dishes' relative errors: a plate of 5 kcal would rule that one.
+the file of predictions happens to hold. Here every dish of the test set counts, a nutrient that is not stated as zero;
+its own convention is there beside, as `pmae_answered` and `mae_answered` with the share of dishes that they are over
+(`stated`). The percentage is not the mean of the dishes' relative errors: a plate of 5 kcal would rule that one.
+
+Whether the stated numbers agree with each other is in `foodbench.metrics.energy`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import fsum, inf, isfinite
+from math import fsum, inf, isfinite, sqrt
 from typing import TYPE_CHECKING
 
 from foodbench.core.errors import AnswerInvalid
@@ -27,6 +30,9 @@ if TYPE_CHECKING:
     from foodbench.metrics.inputs import FloatArray
 
 UNITS: dict[str, str] = {name: "kcal" if name == "kcal" else "g" for name in NUTRIENTS}
+
+# A variance below this share of the mean square is rounding noise.
+_NOISE = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +122,166 @@ def sample_values(predicted: Mapping[str, float], true: Mapping[str, float]) -> 
         values[error_key(name)] = error
         values[true_key(name)] = float(reference)
     return values
+
+
+def detailed_values(predicted: Mapping[str, float], true: Mapping[str, float]) -> dict[str, float]:
+    """One dish's per-sample values for `error_metrics`, `answered_metrics` and `spread_metrics`.
+
+    Those of `sample_values`, and for each nutrient whether it was stated, error and true value if it was (otherwise
+    zero), and the products that a correlation is made of.
+
+    Args:
+        predicted: kcal and grams by nutrient; possibly incomplete.
+        true: kcal and grams by nutrient; the values of these nutrients are returned.
+
+    Raises:
+        AnswerInvalid, MetricInputError: as `sample_values`.
+    """
+    values = sample_values(predicted, true)
+    values["dishes"] = 1.0
+    for name, reference in true.items():
+        stated = float(name in predicted)
+        guess = float(predicted.get(name, 0.0))
+        error = values[error_key(name)]
+        products = {
+            "squared_error": error * error,
+            "stated": stated,
+            "stated_error": stated * error,
+            "stated_true": stated * float(reference),
+            "guess": guess,
+            "guess_squared": guess * guess,
+            "true_squared": float(reference) ** 2,
+            "guess_times_true": guess * float(reference),
+        }
+        if not all(map(isfinite, products.values())):
+            raise AnswerInvalid(f"The predicted {name} is absurdly large.")
+        values.update({f"{key}.{name}": number for key, number in products.items()})
+    return values
+
+
+def answered_metrics(nutrients: Sequence[str] = NUTRIENTS) -> tuple[Metric, ...]:
+    """For each nutrient `pmae_answered`, then `mae_answered`, then `stated`: the official script's convention.
+
+    It averages over the dishes whose value was stated, so that leaving out the difficult ones pays; `stated` says how
+    many were. They read `detailed_values`, and do not exist where no dish was answered.
+    """
+    stated = tuple(
+        Metric(
+            id=f"stated.{name}",
+            kind="proportion",
+            value=f"stated.{name}",
+            unit="%",
+            scale=100.0,
+            bounds=(0.0, 1.0),
+            description=f"Share of dishes whose {name} was stated.",
+        )
+        for name in nutrients
+    )
+    means = tuple(
+        Metric(
+            id=f"mae_answered.{name}",
+            kind="ratio",
+            value=f"stated_error.{name}",
+            over=f"stated.{name}",
+            unit=UNITS[name],
+            higher_is_better=False,
+            bounds=(0.0, inf),
+            description=f"Mean absolute error of {name} over the dishes for which it was stated.",
+        )
+        for name in nutrients
+    )
+    percentages = tuple(
+        replace(
+            mean,
+            id=f"pmae_answered.{name}",
+            over=f"stated_true.{name}",
+            unit="%",
+            scale=100.0,
+            description=f"Mean absolute error of {name} in percent of the mean true value, over the dishes for which"
+            " it was stated.",
+        )
+        for name, mean in zip(nutrients, means, strict=True)
+    )
+    return percentages + means + stated
+
+
+def spread_metrics(nutrients: Sequence[str] = NUTRIENTS) -> tuple[Metric, ...]:
+    """For each nutrient `rmse`, then `median_ae`, then `pearson`, over all dishes; not stated counts as zero.
+
+    They read `detailed_values`.
+    """
+    roots = tuple(
+        Metric(
+            id=f"rmse.{name}",
+            kind="of_sums",
+            function="foodbench.metrics.nutrition:root_mean_square",
+            keys=(f"squared_error.{name}", "dishes"),
+            unit=UNITS[name],
+            higher_is_better=False,
+            bounds=(0.0, inf),
+            description=f"Root of the mean squared error of {name}; large errors weigh more than in the mean.",
+        )
+        for name in nutrients
+    )
+    medians = tuple(
+        Metric(
+            id=f"median_ae.{name}",
+            kind="median",
+            value=error_key(name),
+            unit=UNITS[name],
+            higher_is_better=False,
+            bounds=(0.0, inf),
+            description=f"Median absolute error of {name}: half of the dishes are off by less.",
+        )
+        for name in nutrients
+    )
+    sums = ("guess", "guess_squared", "true", "true_squared", "guess_times_true")
+    correlations = tuple(
+        Metric(
+            id=f"pearson.{name}",
+            kind="of_sums",
+            function="foodbench.metrics.nutrition:correlation",
+            keys=(*(f"{key}.{name}" for key in sums), "dishes"),
+            bounds=(-1.0, 1.0),
+            description=f"Pearson's correlation of predicted and true {name}; none where either does not vary.",
+        )
+        for name in nutrients
+    )
+    return roots + medians + correlations
+
+
+def _sum_of(sums: Mapping[str, float], quantity: str) -> float:
+    """The sum of a quantity, of whichever nutrient the sums are."""
+    return next((number for key, number in sums.items() if key.partition(".")[0] == quantity), 0.0)
+
+
+def root_mean_square(sums: Mapping[str, float]) -> float | None:
+    """Root of the mean squared error.
+
+    Args:
+        sums: sums over dishes of `squared_error.<nutrient>` and `dishes`.
+    """
+    dishes = _sum_of(sums, "dishes")
+    return sqrt(_sum_of(sums, "squared_error") / dishes) if dishes else None
+
+
+def correlation(sums: Mapping[str, float]) -> float | None:
+    """Pearson's correlation coefficient of predicted and true values; None where either does not vary.
+
+    From sums about zero, which is good to nine digits or more where the values spread by a tenth of their mean. A
+    spread of less than a millionth of it cannot be told from rounding and counts as none.
+
+    Args:
+        sums: sums over dishes of the values, squares and products of one nutrient in `detailed_values`.
+    """
+    dishes = _sum_of(sums, "dishes")
+    guess, true = _sum_of(sums, "guess"), _sum_of(sums, "true")
+    scales = dishes * _sum_of(sums, "guess_squared"), dishes * _sum_of(sums, "true_squared")
+    variances = scales[0] - guess * guess, scales[1] - true * true
+    if any(variance <= _NOISE * scale for variance, scale in zip(variances, scales, strict=True)):
+        return None
+    covariance = dishes * _sum_of(sums, "guess_times_true") - guess * true
+    return max(-1.0, min(1.0, covariance / (sqrt(variances[0]) * sqrt(variances[1]))))
 
 
 def absolute_errors(predicted: Sequence[float] | FloatArray, true: Sequence[float] | FloatArray) -> FloatArray:

@@ -1,8 +1,24 @@
-"""The metrics of segmentation tasks; their numbers come from `foodbench.metrics.masks`."""
+"""The metrics of masks and class maps; what they are made of comes from `masks`, `boundary` and `semantic` beside this.
+
+A sample may have several masks. Three averages of their IoU are in use, and they differ:
+
+* `giou.sample`: the mean over samples of the mean over a sample's masks (FoodLMM's evaluate/ref_seg.py). Where a sample
+  is a whole dialogue, as in its FoodReasonSeg figures, the same number is called `giou.dialogue`.
+* `giou.mask` (`foodbench.metrics.queries`): the mean over all masks of all samples (LISA's `validate`, which weighs a
+  sample by its number of masks).
+* `ciou`: all pixels together.
+
+An empty mask where none is due counts as 1. `pair_values` makes the per-sample values of all of them.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+from math import fsum
+
 from foodbench.metrics.aggregate import Metric
+from foodbench.metrics.inputs import MetricInputError, require_some
 
 CUMULATIVE_IOU = Metric(
     id="ciou",
@@ -20,3 +36,84 @@ GENERALIZED_IOU = Metric(
     bounds=(0.0, 1.0),
     description="Mean over samples of intersection over union; an empty mask where none is due counts as 1.",
 )
+GENERALIZED_IOU_BY_DIALOGUE = replace(
+    GENERALIZED_IOU,
+    id="giou.dialogue",
+    description="Mean over dialogues of the mean IoU of a dialogue's masks; empty where none is due counts as 1.",
+)
+BOUNDARY_IOU = Metric(
+    id="boundary_iou",
+    kind="mean",
+    value="boundary_iou",
+    bounds=(0.0, 1.0),
+    description="Mean over samples of the IoU of the masks' rims (2 % of the diagonal wide); 1 where both are empty.",
+)
+
+
+def _of_classes(metric_id: str, function: str, keys: tuple[str, ...], description: str) -> Metric:
+    return Metric(
+        id=metric_id,
+        kind="of_sums",
+        function=f"foodbench.metrics.semantic:{function}",
+        keys=keys,
+        bounds=(0.0, 1.0),
+        description=f"{description} Pixels are added up over all samples first (mmsegmentation).",
+    )
+
+
+SEMANTIC: tuple[Metric, ...] = (
+    _of_classes(
+        "miou.with_background",
+        "mean_iou",
+        ("i/", "u/"),
+        "Mean IoU over the classes that occur in a reference or an answer, background included.",
+    ),
+    _of_classes(
+        "miou.foreground",
+        "mean_foreground_iou",
+        ("i/", "u/"),
+        "Mean IoU over the classes other than background that occur in a reference or an answer.",
+    ),
+    _of_classes(
+        "macc",
+        "mean_accuracy",
+        ("i/", "n/"),
+        "Mean over the classes that occur in a reference, background included, of the share of their pixels found.",
+    ),
+    Metric(
+        id="aacc",
+        kind="ratio",
+        value="correct",
+        over="labelled",
+        bounds=(0.0, 1.0),
+        description="Share of all pixels, background included, whose class is right.",
+    ),
+)
+
+
+def pair_values(pairs: Sequence[tuple[int, int]]) -> dict[str, float]:
+    """One sample's values for `ciou`, `giou.sample`, `giou.dialogue` and `giou.mask`.
+
+    Args:
+        pairs: intersection and union in pixels of each mask that is due; a mask that was not given has the
+            intersection 0 and the true mask's area as union.
+
+    Returns:
+        `intersection` and `union`: sums over the masks; `iou`: their mean IoU; `iou_sum` and `present`: the sum of
+        their IoUs, and their number.
+
+    Raises:
+        MetricInputError: no masks (whose mean does not exist), or not 0 <= intersection <= union.
+    """
+    require_some("'pairs'", len(pairs))
+    for both, either in pairs:
+        if not 0 <= both <= either:
+            raise MetricInputError(f"Not an intersection and its union: {both}, {either}.")
+    ious = [both / either if either else 1.0 for both, either in pairs]
+    return {
+        "intersection": float(sum(both for both, _ in pairs)),
+        "union": float(sum(either for _, either in pairs)),
+        "iou": fsum(ious) / len(ious),
+        "iou_sum": fsum(ious),
+        "present": float(len(ious)),
+    }

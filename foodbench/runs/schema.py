@@ -1,7 +1,7 @@
 """The files of a run as pydantic models; their JSON Schemas are published under `docs/schema` (`foodbench schema`).
 
 A run is a folder: `run.json`, and for each task `<task>@<version>/` with `samples.jsonl` and `result.json` (and, while
-the task is running, `answers*.jsonl`). Everything that depends on the clock is under a key named `time`, so that two
+the task is running, `answers*.jsonl`; and if its answers were rated, `ratings.jsonl`). Everything that depends on the clock is under a key named `time`, so that two
 runs can be compared by dropping those keys.
 """
 
@@ -49,6 +49,10 @@ class TaskIdentity(_Strict):
     protocol: str
     fingerprint: str = Field(description="Digest of the exact questions, references and decoding settings.")
     prompt_fingerprint: str = Field(description="Digest of the way of asking alone.")
+    control: str | None = Field(
+        default=None,
+        description="What was shown instead of the right pictures, wrong-image or blank-image: such a result is not ranked.",
+    )
 
 
 class DatasetIdentity(_Strict):
@@ -91,8 +95,23 @@ class MetricRecord(_Strict):
     clusters: int
     unit: str
     higher_is_better: bool
+    signature: str = Field(default="", description="Settings of the library that computed it, for comparison.")
     floor: ReferenceFigure | None = None
     ceiling: ReferenceFigure | None = None
+
+
+class SampleIds(_Strict):
+    """`ids.json`: exactly which samples were scored, and which records of the split are not on disk."""
+
+    scored: list[str]
+    missing: list[str] = Field(description="Records of the split that this copy of the dataset lacks.")
+
+
+class WithoutKnownBad(_Strict):
+    """The metrics without the samples that are known to be wrong (`foodbench data known-bad`)."""
+
+    excluded: list[str] = Field(description="Ids of the samples left out.")
+    values: dict[str, float | None]
 
 
 class TaskTime(_Strict):
@@ -105,6 +124,38 @@ class TaskTime(_Strict):
     asked: int = Field(description="Samples asked in this invocation; the rest were answered before.")
 
 
+class RatingTime(_Strict):
+    """When a rating was given; not compared between runs."""
+
+    given: str
+    seconds: float | None = Field(default=None, description="The judge model's time.")
+
+
+class RatingRecord(_Strict):
+    """One line of `ratings.jsonl`: what one rater thinks of one answer. The last line of a rater on an answer counts."""
+
+    sample_id: str
+    rater: str = Field(description="A person's name, or the judge model's identity and the digest of its instructions.")
+    rating: float | None = Field(
+        ge=1, le=10, description="1 (useless) to 10; null where the judge's reply could not be read."
+    )
+    reason: str = Field(default="", description="Why, in the rater's words.")
+    error: str | None = Field(default=None, description="Why the judge's reply could not be read.")
+    answer_sha256: str = Field(description="Of the rated answer; a rating counts for that answer only.")
+    question_sha256: str = Field(description="Of question and reference; a rating counts for these only.")
+    usage: dict[str, float] | None = Field(default=None, description="What it took: tokens, retries, dollars.")
+    time: RatingTime
+
+
+class RaterSummary(_Strict):
+    """One rater's ratings of a task's answers."""
+
+    rater: str
+    rated: int = Field(description="Answers rated.")
+    unread: int = Field(description="The judge's replies that could not be read; their answers are not rated by it.")
+    mean: float | None = Field(description="Mean rating; null without ratings.")
+
+
 class TaskResult(_Strict):
     """`result.json`: what one model earned on one task."""
 
@@ -113,12 +164,17 @@ class TaskResult(_Strict):
     dataset: DatasetIdentity
     model: ModelIdentity
     metrics: list[MetricRecord]
+    headline: int = Field(default=3, description="How many of the metrics, from the first, a short table shows.")
+    without_known_bad: WithoutKnownBad | None = Field(
+        default=None, description="Set where samples were scored that are known to be wrong; the metrics include them."
+    )
     n: int
     limit: int | None = Field(description="Set if only a part of the split was asked; such a result is not ranked.")
     parse_rate: float
     errors: int = Field(description="Answers that were malformed or could not be scored.")
     samples_sha256: str = Field(description="Digest of samples.jsonl without its time keys.")
     usage: dict[str, float] = Field(default_factory=dict, description="Tokens and cost, where known.")
+    raters: list[RaterSummary] = Field(default_factory=list, description="Who has rated answers, if anybody has.")
     provenance: dict[str, Any]
     time: TaskTime
 
@@ -165,7 +221,9 @@ SCHEMAS: dict[str, type[BaseModel]] = {
     "run": RunFile,
     "result": TaskResult,
     "sample": SampleRecord,
+    "ids": SampleIds,
     "prediction": PredictionRecord,
+    "rating": RatingRecord,
 }
 
 

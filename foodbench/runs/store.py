@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 from foodbench.core.errors import DataCorrupt, DataMissing, RunIncomplete
 from foodbench.core.files import atomic_write, clear_temporaries, file_lock, read_json_lines
 from foodbench.core.hashing import canonical_json
-from foodbench.runs.schema import RunFile, SampleRecord, TaskResult
+from foodbench.runs.schema import RunFile, SampleIds, SampleRecord, TaskResult
 
 Model = TypeVar("Model", bound=BaseModel)
 LOCK = ".lock"
@@ -131,8 +131,13 @@ class TaskFolder:
         """
         return _read_model(self.result_path, TaskResult)
 
-    def write(self, records: Iterable[SampleRecord], result: TaskResult) -> None:
-        """Write samples, then result, each atomically; then drop the journals, which hold nothing more.
+    @property
+    def ids_path(self) -> Path:
+        """`ids.json`: which samples were scored, which are missing."""
+        return self.path / "ids.json"
+
+    def write(self, records: Iterable[SampleRecord], result: TaskResult, ids: SampleIds) -> None:
+        """Write samples, ids, then result, each atomically; then drop the journals, which hold nothing more.
 
         A crash between any two steps leaves a folder from which the same command ends in the same files.
 
@@ -140,6 +145,7 @@ class TaskFolder:
             StorageFull: a file could not be written; the journals are kept.
         """
         atomic_write(self.samples_path, "".join(record.model_dump_json() + "\n" for record in records))
+        atomic_write(self.ids_path, _dump(ids))
         atomic_write(self.result_path, _dump(result))
         for journal in self.journals():
             journal.unlink(missing_ok=True)

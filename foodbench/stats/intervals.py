@@ -1,4 +1,4 @@
-"""Confidence intervals of a mean, a proportion or a ratio of sums, by cluster.
+"""Confidence intervals of a mean, a proportion, a median, a ratio of sums or a function of sums, by cluster.
 
 Samples of one image, dish or recipe are not independent; treating them as if they were makes intervals too short (with
 five questions per image and an intra-class correlation of 0.3 a nominal 95 % interval covers about 80 %). So clusters
@@ -11,6 +11,8 @@ Which method for what, by coverage in simulations (nominal 95 %; 20 or 50 cluste
 * Means: cluster-robust t, deterministic; for heavy-tailed errors it covers as well as any bootstrap.
 * Ratios of sums: studentised cluster bootstrap. For cIoU of 20 images the percentile and BCa bootstraps cover 84 to
   87 %, the t interval of the linearised ratio 87 %, the studentised one 92 %; from 200 images on all are alike.
+* Medians and functions of sums (corpus BLEU, macro F1, mIoU, a correlation): percentile cluster bootstrap, the one
+  method that needs nothing but the statistic itself.
 
 Without an interval (`method` is `none`): fewer than two clusters, or no variation between them in a mean or ratio (a
 sample that does not vary says nothing about how much it would; a width of zero would claim certainty).
@@ -18,7 +20,7 @@ sample that does not vary says nothing about how much it would; a width of zero 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import inf, sqrt
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
     from foodbench.metrics.inputs import FloatArray
 
 RESAMPLES = 10_000
+STATISTIC_RESAMPLES = 2_000
+"""For a percentile bootstrap of a function that is called once per resample."""
 # Counts of one block of resamples. From 2 MiB on the C library gives each block's memory back and takes it anew, which
 # doubles the time.
 _BLOCK_CELLS = 2**17
@@ -49,7 +53,8 @@ class Interval:
     Attributes:
         low: lower end; None without an interval.
         high: upper end; None without an interval.
-        method: `wilson`, `wilson.clustered`, `t.clustered`, `bootstrap_t.clustered` or `none`.
+        method: `wilson`, `wilson.clustered`, `t.clustered`, `bootstrap_t.clustered`, `bootstrap.clustered` or
+            `none`.
         confidence: nominal coverage, e.g. 0.95.
     """
 
@@ -227,14 +232,7 @@ def _resampled_t(groups: _Clusters, resamples: int, seed: int) -> FloatArray:
     residuals, weights, count = groups.residuals, groups.weights, groups.count
     # Sums of residuals instead of totals: no cancellation where the ratio is near 1.
     columns = np.stack((residuals, weights, residuals**2, residuals * weights, weights**2), axis=1)
-    generator = np.random.default_rng(seed)
-    rows = max(1, _BLOCK_CELLS // count)
-    sums = np.empty((resamples, columns.shape[1]))
-    for start in range(0, resamples, rows):
-        block = min(rows, resamples - start)
-        draws = generator.integers(0, count, (block, count)) + count * np.arange(block)[:, None]
-        counts = np.bincount(draws.ravel(), minlength=block * count).reshape(block, count)
-        sums[start : start + block] = counts.astype(np.float64) @ columns
+    sums = np.concatenate([counts @ columns for counts in _draws(count, resamples, seed)])
     residual, weight, squared, cross, weight_squared = sums.T
     with np.errstate(divide="ignore", invalid="ignore"):
         deviation = residual / weight
@@ -295,6 +293,115 @@ def bootstrap_ratio(
     return Interval(low, high, "bootstrap_t.clustered", confidence)
 
 
+def _draws(count: int, resamples: int, seed: int) -> Iterator[FloatArray]:
+    """How often each of `count` clusters is drawn, in blocks of resamples; shape (block, count)."""
+    generator = np.random.default_rng(seed)
+    rows = max(1, _BLOCK_CELLS // count)
+    for start in range(0, resamples, rows):
+        block = min(rows, resamples - start)
+        draws = generator.integers(0, count, (block, count)) + count * np.arange(block)[:, None]
+        yield np.bincount(draws.ravel(), minlength=block * count).reshape(block, count).astype(np.float64)
+
+
+def _percentiles(resampled: FloatArray, estimate: float, confidence: float, bounds: tuple[float, float]) -> Interval:
+    """Percentile interval; none if the statistic does not vary or does not exist in a share of the resamples."""
+    usable = resampled[np.isfinite(resampled)]
+    if resampled.size - usable.size > (1 - confidence) / 10 * resampled.size or np.ptp(usable) == 0:
+        return _none(confidence)
+    lower, upper = np.quantile(usable, ((1 - confidence) / 2, (1 + confidence) / 2))
+    low, high = _within(float(lower), estimate, float(upper), bounds)
+    return Interval(low, high, "bootstrap.clustered", confidence)
+
+
+def bootstrap_of_sums(
+    statistic: Callable[[Mapping[str, float]], float | None],
+    samples: Sequence[Mapping[str, float]],
+    clusters: Sequence[Any] | npt.NDArray[Any],
+    resamples: int = STATISTIC_RESAMPLES,
+    seed: int = 0,
+    confidence: float = 0.95,
+    *,
+    bounds: tuple[float, float] = (-inf, inf),
+) -> Interval:
+    """Percentile cluster bootstrap of a function of sums over samples.
+
+    Args:
+        statistic: given the sums by key, the number, or None where it does not exist.
+        samples: shape (n,); each sample's values by key; an absent key is zero.
+        clusters: shape (n,), cluster names.
+        resamples: number of resamples.
+        seed: of the generator.
+        confidence: nominal coverage.
+        bounds: the ends are cut at these.
+
+    Raises:
+        MetricInputError: different lengths, or a confidence outside 0 to 1.
+    """
+    from scipy.sparse import csr_array
+
+    _check_confidence(confidence)
+    require_same_length("'samples'", len(samples), "'clusters'", len(clusters))
+    names, rows = np.unique(np.asarray(clusters), return_inverse=True)
+    keys = sorted({key for sample in samples for key in sample})
+    column = {key: index for index, key in enumerate(keys)}
+    places = [
+        (row, column[key], number) for row, sample in zip(rows, samples, strict=True) for key, number in sample.items()
+    ]
+    if names.size < 2 or not places:
+        return _none(confidence)
+    row_index, column_index, numbers = (np.array(part) for part in zip(*places, strict=True))
+    table = csr_array((numbers, (row_index, column_index)), shape=(names.size, len(keys)))
+    estimate = statistic(dict(zip(keys, np.asarray(table.sum(axis=0)).ravel().tolist(), strict=True)))
+    if estimate is None:
+        return _none(confidence)
+    resampled = []
+    for counts in _draws(names.size, resamples, seed):
+        for sums in (counts @ table).tolist():
+            number = statistic(dict(zip(keys, sums, strict=True)))
+            resampled.append(np.nan if number is None else number)
+    return _percentiles(np.array(resampled), estimate, confidence, bounds)
+
+
+def bootstrap_median(
+    values: Sequence[float] | npt.NDArray[Any],
+    clusters: Sequence[Any] | npt.NDArray[Any],
+    resamples: int = STATISTIC_RESAMPLES,
+    seed: int = 0,
+    confidence: float = 0.95,
+    *,
+    bounds: tuple[float, float] = (-inf, inf),
+) -> Interval:
+    """Percentile cluster bootstrap of the median over samples.
+
+    Args:
+        values: shape (n,).
+        clusters: shape (n,), cluster names.
+        resamples: number of resamples.
+        seed: of the generator.
+        confidence: nominal coverage.
+        bounds: the ends are cut at these.
+
+    Raises:
+        MetricInputError: NaN or infinity, different lengths, or a confidence outside 0 to 1.
+    """
+    _check_confidence(confidence)
+    column = finite_vector("'values'", values)
+    require_same_length("'values'", column.size, "'clusters'", len(clusters))
+    names, index = np.unique(np.asarray(clusters), return_inverse=True)
+    if names.size < 2:
+        return _none(confidence)
+    order = np.argsort(column, kind="stable")
+    ordered, cluster_of = column[order], index[order]
+    medians = []
+    for counts in _draws(names.size, resamples, seed):
+        weights = np.cumsum(counts[:, cluster_of], axis=1)
+        half = weights[:, -1:] / 2
+        # The middle of the lower and the upper median, as numpy's median of the repeated values.
+        lower, upper = (weights < half).sum(axis=1), (weights <= half).sum(axis=1)
+        medians.append((ordered[lower] + ordered[np.minimum(upper, ordered.size - 1)]) / 2)
+    return _percentiles(np.concatenate(medians), float(np.median(column)), confidence, bounds)
+
+
 def interval(
     kind: MetricKind,
     values: Sequence[float] | npt.NDArray[Any],
@@ -307,8 +414,10 @@ def interval(
 ) -> Interval:
     """The interval that goes with a kind of metric (`foodbench.metrics.aggregate.Metric.kind`), unscaled.
 
+    Not of `of_sums`, which has no one column: see `bootstrap_of_sums`.
+
     Args:
-        kind: `proportion`, `mean` or `ratio`.
+        kind: `proportion`, `mean`, `median` or `ratio`.
         values: shape (n,).
         over: shape (n,), denominators of a ratio; None for the other kinds.
         clusters: shape (n,), cluster names.
@@ -323,6 +432,8 @@ def interval(
         raise MetricInputError(f"Denominators go with kind 'ratio', and only with it; the kind is '{kind}'.")
     if kind == "proportion":
         return proportion(values, clusters, confidence)
+    if kind == "median":
+        return bootstrap_median(values, clusters, STATISTIC_RESAMPLES, seed, confidence, bounds=bounds)
     if over is None:
         return clustered_mean(values, clusters, confidence, bounds=bounds)
     return bootstrap_ratio(values, over, clusters, RESAMPLES, seed, confidence, bounds=bounds)

@@ -2,40 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
-
-import numpy as np
+from collections.abc import Mapping, Sequence
 
 from foodbench.core.types import Score
 from foodbench.metrics.aggregate import Metric, MetricValue
 from foodbench.metrics.inputs import MetricInputError
-from foodbench.stats.intervals import interval
-
-if TYPE_CHECKING:
-    from foodbench.metrics.inputs import FloatArray
-
-
-def _column(metric: Metric, key: str, scores: Sequence[Score]) -> FloatArray:
-    column = np.empty(len(scores))
-    for index, score in enumerate(scores):
-        if key not in score.values:
-            raise MetricInputError(
-                f"The score of sample '{score.sample_id}' has no '{key}', which metric '{metric.id}' is made of.",
-                hint="Every sample must carry every value of its task's metrics; score an unreadable answer as wrong.",
-            )
-        column[index] = score.values[key]
-    return column
-
-
-def _columns(metric: Metric, scores: Sequence[Score]) -> tuple[FloatArray, FloatArray | None]:
-    over = None if metric.over is None else _column(metric, metric.over, scores)
-    return _column(metric, metric.value, scores), over
+from foodbench.stats.intervals import Interval, bootstrap_of_sums, interval
 
 
 def _require_distinct(scores: Sequence[Score]) -> None:
     if len({score.sample_id for score in scores}) != len(scores):
         raise MetricInputError("There are several scores of one sample.", hint="Keep one score per sample.")
+
+
+def _shares(metric: Metric, scores: Sequence[Score]) -> list[dict[str, float]]:
+    shares = []
+    for score in scores:
+        try:
+            shares.append(metric.share(score.values))
+        except MetricInputError as error:
+            raise MetricInputError(f"Sample '{score.sample_id}': {error.message}", hint=error.hint) from error
+    return shares
 
 
 def point_values(metrics: Sequence[Metric], scores: Sequence[Score]) -> dict[str, float | None]:
@@ -45,7 +32,7 @@ def point_values(metrics: Sequence[Metric], scores: Sequence[Score]) -> dict[str
         MetricInputError: as `evaluate`.
     """
     _require_distinct(scores)
-    return {metric.id: metric.compute(*_columns(metric, scores)) for metric in metrics}
+    return {metric.id: metric.of_samples(_shares(metric, scores)) for metric in metrics}
 
 
 def evaluate(metric: Metric, scores: Sequence[Score], *, confidence: float = 0.95, seed: int = 0) -> MetricValue:
@@ -70,12 +57,12 @@ def evaluate(metric: Metric, scores: Sequence[Score], *, confidence: float = 0.9
     # One fixed order, so that the bootstrap draws the same clusters and sums round alike.
     ordered = sorted(scores, key=lambda score: (score.cluster, score.sample_id))
     clusters = [score.cluster for score in ordered]
-    values, over = _columns(metric, ordered)
-    number = metric.compute(values, over)
+    shares = _shares(metric, ordered)
+    number = metric.of_samples(shares)
     low = high = None
     method = "none"
     if number is not None:
-        ends = interval(metric.kind, values, over, clusters, confidence, seed, bounds=metric.bounds)
+        ends = _interval(metric, shares, clusters, confidence, seed)
         method = ends.method
         if ends.low is not None and ends.high is not None:
             # The estimate inside `interval` is summed by cluster; `number` may differ from it in the last bit.
@@ -91,6 +78,18 @@ def evaluate(metric: Metric, scores: Sequence[Score], *, confidence: float = 0.9
         higher_is_better=metric.higher_is_better,
         interval_method=method,
     )
+
+
+def _interval(
+    metric: Metric, shares: Sequence[Mapping[str, float]], clusters: Sequence[str], confidence: float, seed: int
+) -> Interval:
+    if metric.kind == "of_sums":
+        return bootstrap_of_sums(
+            metric.statistic(), shares, clusters, seed=seed, confidence=confidence, bounds=metric.bounds
+        )
+    values = [share[metric.value] for share in shares]
+    over = None if metric.over is None else [share[metric.over] for share in shares]
+    return interval(metric.kind, values, over, clusters, confidence, seed, bounds=metric.bounds)
 
 
 def summarise(

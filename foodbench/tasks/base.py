@@ -16,11 +16,22 @@ from typing import Any, Literal
 from foodbench.core.errors import AnswerInvalid, DataMissing
 from foodbench.core.hashing import fingerprint, stable_seed
 from foodbench.core.types import Answer, Request, Sample, Score
-from foodbench.data.roots import DatasetChoice, open_dataset
+from foodbench.data.manifest import copy_fingerprint
+from foodbench.data.roots import DatasetChoice, StageProgress, open_dataset
 from foodbench.metrics.aggregate import Metric
+from foodbench.tasks.regions import unusable_of
 from foodbench.tasks.text import without_reasoning
 
-AnswerKind = Literal["label", "nutrition", "mask"]
+AnswerKind = Literal["label", "labels", "nutrition", "masks", "text"]
+"""What an answer consists of, and with it the form of a sample's reference, which baselines fit themselves on:
+
+* `label`: one name of a closed list; any reference.
+* `labels`: a set of names; `{"labels": [...]}`.
+* `nutrition`: kcal and grams; the values by nutrient.
+* `masks`: labelled masks; `{"size": [h, w], "masks": [{"label", "counts"}], ...}`. What is asked for is the slot
+  `ingredients`; without it, everything is.
+* `text`: free text; `{"text": ...}`.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +66,8 @@ class FoodTask:
         questions: the wordings, with `{slot}` for what changes from sample to sample.
         answer_kind: what an answer consists of.
         metrics: what is reported; the first is the primary one.
+        headline: how many of them, from the first, are shown in a table of several tasks: those that must not be shown
+            apart (a refusal rate without the answered rate says nothing).
         generation: settings for the model's decoding.
         floors: baselines that answer without looking; the best of them is the floor.
         build: turns records of a split into samples; given the open reader, the records and the task's version.
@@ -79,6 +92,7 @@ class FoodTask:
     vocabulary: Callable[[Any], tuple[str, ...]]
     read: Callable[[Sample, Answer, tuple[str, ...]], Reading]
     oracle: Callable[[Sample], Answer]
+    headline: int = 3
 
     @property
     def versioned_name(self) -> str:
@@ -96,7 +110,14 @@ class FoodTask:
         dataset, _, question = self.name.partition(".")
         return Path(__file__).parent / dataset / f"{question}.yaml"
 
-    def load(self, choice: DatasetChoice, *, limit: int | None = None, seed: int = 0) -> TaskData:
+    def load(
+        self,
+        choice: DatasetChoice,
+        *,
+        limit: int | None = None,
+        seed: int = 0,
+        progress: StageProgress | None = None,
+    ) -> TaskData:
         """Read the dataset and build the questions.
 
         Args:
@@ -104,11 +125,12 @@ class FoodTask:
             limit: keep this many samples, spread evenly over the ordered split from a seeded start (not the first
                 ones: on class-sorted lists those are one class).
             seed: chooses the start.
+            progress: called as (stage, done, total) while the dataset is indexed the first time.
 
         Raises:
             DataMissing, DataCorrupt: as the reader says; also if no sample is left.
         """
-        reader = open_dataset(choice)
+        reader = open_dataset(choice, progress=progress)
         records = reader.records(self.split)
         samples = self._samples(reader, records, limit=limit, seed=seed)
         if not samples:
@@ -122,9 +144,9 @@ class FoodTask:
             choice=choice,
             samples=samples,
             vocabulary=self.vocabulary(reader),
-            dataset_fingerprint=reader.fingerprint(self.split),
-            available=len(records),
-            missing=len(reader.missing(self.split)),
+            dataset_fingerprint=copy_fingerprint(reader, self.split),
+            available=len(records) - len(unusable_of(reader)),
+            missing_ids=(*reader.missing(self.split), *unusable_of(reader)),
             limit=limit,
         )
 
@@ -191,8 +213,9 @@ class TaskData:
         vocabulary: closed list of answers, or empty.
         dataset_fingerprint: identity of the split's ids and labels.
         available: number of records of the split that are there.
-        missing: number of records of the split that are not (a partial copy).
+        missing_ids: ids of the records of the split that are not (a partial copy).
         limit: how many records were asked for at most.
+        control: what is shown instead of the right pictures, if so (see `foodbench.tasks.controls`).
     """
 
     task: FoodTask
@@ -201,8 +224,9 @@ class TaskData:
     vocabulary: tuple[str, ...]
     dataset_fingerprint: str
     available: int
-    missing: int
+    missing_ids: tuple[str, ...]
     limit: int | None = None
+    control: str | None = None
 
     @cached_property
     def fingerprint(self) -> str:
@@ -210,7 +234,8 @@ class TaskData:
         task = self.task
         manifest = fingerprint(self.manifest())
         references = fingerprint([dict(sample.reference) for sample in self.samples])
-        return fingerprint([task.prompt_fingerprint, self.dataset_fingerprint, manifest, references])
+        shown = [] if self.control is None else [self.control]
+        return fingerprint([task.prompt_fingerprint, self.dataset_fingerprint, manifest, references, *shown])
 
     @property
     def complete(self) -> bool:

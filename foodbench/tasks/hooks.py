@@ -9,32 +9,31 @@ of running: `lmms-eval --tasks foodbench_food101_dish` lets `process_docs` load 
 from __future__ import annotations
 
 import json
-import math
 import os
 import threading
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from foodbench.core.errors import UsageError
 from foodbench.core.types import Sample, Score
-from foodbench.data.images import ImageFile
+from foodbench.data.images import image_from_dict
 from foodbench.data.roots import DatasetChoice, resolve
 from foodbench.metrics.aggregate import Metric
 from foodbench.tasks.base import FoodTask, TaskData
 
+HOOKS = ("process_docs", "doc_to_visual", "doc_to_text", "doc_to_target", "process_results")
+"""The methods of `TaskHooks` that lmms-eval calls."""
 EDITION_VARIABLE = "FOODBENCH_EDITION"
 PARTIAL_VARIABLE = "FOODBENCH_ALLOW_PARTIAL"
 
 
 def sample_to_document(sample: Sample, task: str) -> dict[str, str]:
-    """A sample of a task as plain string columns. Its image must be an `ImageFile`."""
+    """A sample of a task as plain string columns. Its image must have a plain form (`as_dict`)."""
     return {
         "task": task,
         "sample_id": sample.sample_id,
         "cluster": sample.cluster,
-        "image_file": str(sample.image.path),
-        "image_exif": getattr(sample.image, "exif", "ignore"),
+        "image": json.dumps(sample.image.as_dict(), ensure_ascii=False),  # type: ignore[attr-defined]
         "question": sample.question,
         "slots": json.dumps(dict(sample.slots), ensure_ascii=False),
         "reference": json.dumps(dict(sample.reference), ensure_ascii=False),
@@ -46,7 +45,7 @@ def document_to_sample(document: Any) -> Sample:
     return Sample(
         sample_id=document["sample_id"],
         cluster=document["cluster"],
-        image=ImageFile(Path(document["image_file"]), exif=document["image_exif"]),
+        image=image_from_dict(json.loads(document["image"])),
         question=document["question"],
         slots=json.loads(document["slots"]),
         reference=json.loads(document["reference"]),
@@ -111,34 +110,22 @@ class TaskHooks:
         """The reference as JSON text."""
         return document["reference"]
 
-    def process_results(self, document: Any, results: list[str]) -> dict[str, list[float]]:
+    def process_results(self, document: Any, results: list[str]) -> dict[str, dict[str, float]]:
         """Score one answer.
 
         Returns:
-            for each metric id the pair [numerator, denominator]; `ratio_of_sums` aggregates them.
+            for each metric id those of the sample's values that it is made of; `aggregation` makes the number of them.
         """
         score = self.task.score(document_to_sample(document), results[0], self.data.vocabulary)
         with self._lock:
             self.scores[score.sample_id] = score
-        return {metric.id: metric_pair(metric, score.values) for metric in self.task.metrics}
+        return {metric.id: metric.share(score.values) for metric in self.task.metrics}
 
+    @staticmethod
+    def aggregation(metric: Metric) -> Callable[[Sequence[Mapping[str, float]]], float]:
+        """What makes a metric's number of the samples' values, for lmms-eval: 0 where it does not exist (no null)."""
 
-def metric_pair(metric: Metric, values: Mapping[str, float]) -> list[float]:
-    """One sample's share of a metric as [numerator, denominator]; a mean has denominators of 1."""
-    denominator = 1.0 if metric.over is None else values[metric.over]
-    return [metric.scale * values[metric.value], denominator]
+        def aggregate(samples: Sequence[Mapping[str, float]]) -> float:
+            return metric.of_samples(samples) or 0.0
 
-
-def ratio_of_sums(pairs: list[list[float]]) -> float:
-    """Aggregate [numerator, denominator] pairs: sum over sum. With denominators of 1 that is the mean.
-
-    Every metric of foodbench has this form, so lmms-eval's table and foodbench's result agree by construction. 0 where
-    the denominators sum to 0 (lmms-eval has no null).
-    """
-    denominator = math.fsum(pair[1] for pair in pairs)
-    return math.fsum(pair[0] for pair in pairs) / denominator if denominator else 0.0
-
-
-def ratio_of_sums_or_one(pairs: list[list[float]]) -> float:
-    """`ratio_of_sums`, but 1 where the denominators sum to 0: an IoU of nothing with nothing."""
-    return ratio_of_sums(pairs) if any(pair[1] for pair in pairs) else 1.0
+        return aggregate

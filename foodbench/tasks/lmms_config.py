@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from foodbench.core.files import atomic_write
+from foodbench.tasks.hooks import HOOKS
 
 if TYPE_CHECKING:
     from foodbench.tasks.base import FoodTask
 
 PLACEHOLDER = Path(__file__).parent / "placeholder.jsonl"
-HOOKS = ("process_docs", "doc_to_visual", "doc_to_text", "doc_to_target", "process_results")
-AGGREGATIONS = {None: "foodbench.tasks.hooks.ratio_of_sums", 1.0: "foodbench.tasks.hooks.ratio_of_sums_or_one"}
-"""How lmms-eval aggregates a metric, by what the metric is where its denominators sum to zero."""
+MODULE = "foodbench.tasks.lmms_hooks"
 
 
 def lmms_config(task: FoodTask) -> dict[str, Any]:
@@ -37,7 +36,7 @@ def lmms_config(task: FoodTask) -> dict[str, Any]:
         "metric_list": [
             {
                 "metric": metric.id,
-                "aggregation": AGGREGATIONS[metric.when_zero],
+                "aggregation": f"{MODULE}.{task.yaml_name}__{metric.id.replace('.', '_')}",
                 "higher_is_better": metric.higher_is_better,
             }
             for metric in task.metrics
@@ -48,11 +47,10 @@ def lmms_config(task: FoodTask) -> dict[str, Any]:
 
 def yaml_text(task: FoodTask) -> str:
     """The task's YAML. Written by hand rather than dumped: `!function` tags and comments."""
-    module = f"foodbench.tasks.{task.name}"
     config = lmms_config(task)
     lines = [
         f"# {task.summary}",
-        f"# For lmms-eval; questions, reading and metrics are in {module}, from which this file is written.",
+        "# For lmms-eval; questions, reading and metrics are in foodbench/tasks, from which this file is written.",
         f"task: {config['task']}",
         f"tag: {config['tag']}",
         f"dataset_path: {config['dataset_path']}",
@@ -61,7 +59,7 @@ def yaml_text(task: FoodTask) -> str:
         f"    test: ../{PLACEHOLDER.name}",
         f"test_split: {config['test_split']}",
         f"output_type: {config['output_type']}",
-        *(f"{hook}: !function {module}.{hook}" for hook in HOOKS),
+        *(f"{hook}: !function {MODULE}.{task.yaml_name}__{hook}" for hook in HOOKS),
         "generation_kwargs:",
         *(f"  {name}: {_scalar(value)}" for name, value in config["generation_kwargs"].items()),
         "metric_list:",

@@ -40,7 +40,12 @@ class StubTask:
             return Answer(text=reference["dish"].replace("_", " "))
         if self.answer_kind == "nutrition":
             return Answer(text="", nutrition=Nutrition.from_mapping(reference))
-        return Answer("", (Mask(tuple(reference["size"]), reference["counts"], reference["ingredient"]),))
+        if self.answer_kind == "labels":
+            return Answer(text=", ".join(reference["labels"]))
+        if self.answer_kind == "text":
+            return Answer(text=reference["text"])
+        size = tuple(reference["size"])
+        return Answer("", tuple(Mask(size, mask["counts"], mask["label"]) for mask in reference["masks"]))
 
     def request(self, sample: Sample) -> Request:
         return Request(self.name, sample.sample_id, sample.image, sample.question, sample.slots)
@@ -68,5 +73,15 @@ def nutrition_sample(number: int, image: Any = None, **values: float) -> Sample:
 
 def mask_sample(number: int, ingredient: str, mask: np.ndarray, image: Any = None) -> Sample:
     coded = masks.encode(mask)
-    reference = {"ingredient": ingredient, "size": list(coded.size), "counts": coded.counts}
-    return Sample(f"s{number}", f"s{number}", image, f"Where is {ingredient}?", {"ingredient": ingredient}, reference)
+    masks_of = [{"label": ingredient, "counts": coded.counts}]
+    reference = {"size": list(coded.size), "masks": masks_of, "absent": []}
+    slots = {"ingredients": [ingredient]}
+    return Sample(f"s{number}", f"s{number}", image, f"Where is {ingredient}?", slots, reference)
+
+
+def labels_sample(number: int, *labels: str, image: Any = None) -> Sample:
+    return Sample(f"s{number}", f"s{number}", image, "What is in it?", {}, {"labels": list(labels)})
+
+
+def text_sample(number: int, text: str, image: Any = None) -> Sample:
+    return Sample(f"s{number}", f"s{number}", image, "How is it made?", {}, {"text": text})

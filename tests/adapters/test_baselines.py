@@ -74,7 +74,7 @@ def half(side, shape=(64, 64)):
 
 
 def test_mean_mask_has_the_pictures_size(plate):
-    task = StubTask("mask", [mask_sample(n, "rice", half("left", (64 * (n + 1), 128))) for n in range(3)])
+    task = StubTask("masks", [mask_sample(n, "rice", half("left", (64 * (n + 1), 128))) for n in range(3)])
     (answer,) = answers_of(Mean(), task, [mask_sample(9, "rice", half("left"), plate)])
     assert np.array_equal(dense(answer), half("left", (96, 128)))
     assert answer.masks[0].label == "rice"
@@ -83,7 +83,7 @@ def test_mean_mask_has_the_pictures_size(plate):
 def test_blind_masks_depend_on_the_ingredient_only(plate):
     train = [mask_sample(n, "rice", half("left")) for n in range(40)]
     train += [mask_sample(40 + n, "corn", half("right")) for n in range(50)]
-    task = StubTask("mask", train)
+    task = StubTask("masks", train)
     asked = [mask_sample(n, name, half("left"), plate) for n, name in enumerate(("rice", "corn", "eel"))]
     rice, corn, eel = answers_of(Blind(), task, asked)
     assert np.array_equal(dense(rice), half("left", (96, 128)))
@@ -109,7 +109,7 @@ def test_best_region_is_best_among_all_regions():
 
 def test_region_of_nothing_is_empty():
     assert not best_region(np.zeros((4, 4))).any()
-    task = StubTask("mask", [mask_sample(0, "rice", np.zeros((8, 8), dtype=bool))])
+    task = StubTask("masks", [mask_sample(0, "rice", np.zeros((8, 8), dtype=bool))])
     assert task.train  # an empty train mask must not divide by zero either
     assert not best_region(foreground_map(np.zeros((8, 8), dtype=bool))).any()
 
@@ -148,7 +148,7 @@ def test_random_nutrition_is_a_train_dish():
 
 
 def test_random_mask_is_a_train_mask_resized(plate):
-    task = StubTask("mask", [mask_sample(0, "rice", half("left")), mask_sample(1, "corn", half("right"))])
+    task = StubTask("masks", [mask_sample(0, "rice", half("left")), mask_sample(1, "corn", half("right"))])
     asked = [mask_sample(number, "eel", half("left"), plate) for number in range(20)]
     drawn = {dense(answer).tobytes() for answer in answers_of(RandomDraw(), task, asked)}
     assert drawn == {half("left", (96, 128)).tobytes(), half("right", (96, 128)).tobytes()}
@@ -163,7 +163,7 @@ def test_random_draws_depend_on_seed_and_sample_only():
     assert RandomDraw(seed=1).identity != RandomDraw(seed=2).identity
 
 
-@pytest.mark.parametrize(("baseline", "kind"), [("majority", "nutrition"), ("majority", "mask"), ("mean", "label")])
+@pytest.mark.parametrize(("baseline", "kind"), [("majority", "nutrition"), ("majority", "masks"), ("mean", "label")])
 def test_tasks_of_another_kind_are_not_measured(baseline, kind):
     task = StubTask(kind, labels("a"))
     with pytest.raises(UnsupportedTask, match=f"baseline:{baseline} answers .* tasks only; stub.task is a {kind} task"):

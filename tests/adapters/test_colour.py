@@ -190,11 +190,11 @@ def test_masks_follow_the_colour_of_the_asked_ingredient(cook):
     pixels[right] = GREEN
     both = save_image(cook.folder / "both.png", pixels)
     asked = [mask_sample(50, name, mask_of(left), both) for name in ("tomato", "pea")]
-    tomato, pea = answers_of(Colour(), StubTask("mask", train), asked)
+    tomato, pea = answers_of(Colour(), StubTask("masks", train), asked)
     for answer, region in ((tomato, left), (pea, right)):
         intersection, union = masks.intersection_union(answer.masks[0], masks.encode(mask_of(region)))
         assert intersection / union > 0.85
-    unseen = answers_of(Colour(), StubTask("mask", train), [mask_sample(51, "eel", mask_of(left), both)])[0]
+    unseen = answers_of(Colour(), StubTask("masks", train), [mask_sample(51, "eel", mask_of(left), both)])[0]
     assert unseen.masks[0].size == (48, 64)
 
 

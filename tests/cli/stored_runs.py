@@ -64,7 +64,7 @@ def store_task(folder: RunFolder, data: TaskData, answer: Answers) -> None:
             started="2026-01-01T00:00:00", finished="2026-01-01T00:00:06", seconds=6, model_seconds=6, asked=24
         ),
     )
-    folder.task(data.task.versioned_name).write(records, result)
+    folder.task(data.task.versioned_name).write(records, result, scoring.sample_ids(data))
 
 
 def finish_run(folder: RunFolder, statuses: Mapping[str, TaskStatus]) -> None:
@@ -87,11 +87,11 @@ def right_dish(sample: Sample) -> str:
 def shifted_mask(sample: Sample) -> str:
     """A decoy under another name, then the reference moved four rows down, under the right name."""
     size = (int(sample.reference["size"][0]), int(sample.reference["size"][1]))
-    true = decode(Mask(size=size, counts=sample.reference["counts"]))
+    true = decode(Mask(size=size, counts=sample.reference["masks"][0]["counts"]))
     moved = true.copy()
     moved[4:] = true[:-4]
     moved[:4] = False
     decoy = encode(~true)
     right = encode(moved)
-    masks = (Mask(decoy.size, decoy.counts, "table"), Mask(right.size, right.counts, sample.slots["ingredient"]))
+    masks = (Mask(decoy.size, decoy.counts, "table"), Mask(right.size, right.counts, sample.slots["ingredients"][0]))
     return Answer(text="It is here.", masks=masks).to_text()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from foodbench.data.catalog import READERS
 from foodbench.data.kitchen import DATASETS, FOLDERS
 from foodbench.data.layout import MARKER
 from tests.cli.stored_runs import Output
@@ -37,8 +38,18 @@ def test_status_on_a_fresh_machine(foodbench: Foodbench, tmp_path: Path) -> None
     line = next(line for line in output.out.splitlines() if line.startswith("food101 "))
     assert "not registered" in line
     assert "on demand" in line
-    assert "no reader yet" in output.out
     assert not (tmp_path / "home").exists()
+
+
+def test_a_dataset_without_a_reader(foodbench: Foodbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(READERS._entries, "vireo172")
+    line = next(line for line in foodbench("data", "status").out.splitlines() if line.startswith("vireo172 "))
+    assert "no reader yet" in line
+    refused = foodbench("data", "add", "vireo172", ".")
+    assert refused.code == 2
+    assert "cannot read vireo172" in refused.err
+    assert len(refused.err.splitlines()) <= 2
+    assert json.loads(foodbench("data", "info", "vireo172", "--json").out)["status"]["edition_used"] is None
 
 
 def test_add_status_remove(foodbench: Foodbench, lookalike: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,7 +92,7 @@ def test_registered_folder_that_is_gone(foodbench: Foodbench, lookalike: Path) -
     [
         (("add", "food102", "."), 2, "Did you mean food101"),
         (("add", "food101", "nowhere"), 5, "does not exist"),
-        (("add", "vireo172", "."), 2, "cannot read vireo172"),
+        (("add", "vireo172", "."), 5, "is not a vireo172 folder"),
         (("remove", "food101"), 2, "food101"),
         (("verify", "food102"), 2, "Did you mean food101"),
         (("verify", "no/such/folder"), 5, "layout of no dataset"),
@@ -174,7 +185,7 @@ def test_info(foodbench: Foodbench) -> None:
 def test_info_as_json(foodbench: Foodbench) -> None:
     found = json.loads(foodbench("data", "info", "uecfoodpix", "--json").out)
     assert found["card"]["splits"] == {"train": 9000, "test": 1000}
-    assert found["status"]["edition_used"] is None
+    assert found["status"]["edition_used"] == "kitchen"
 
 
 def test_make_kitchen_elsewhere(foodbench: Foodbench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -94,3 +95,62 @@ def synthesise() -> Callable[[Path, str, dict[str, int], list[str]], None]:
         write_text(root / ".foodbench-synthetic.json", json.dumps(marker))
 
     return write
+
+
+@pytest.fixture(scope="session")
+def kitchen_photos(small_kitchen: Path) -> list[Path]:
+    return sorted((small_kitchen / "food-101" / "images").rglob("*.jpg"))[:8]
+
+
+@pytest.fixture
+def tables(kitchen_photos: list[Path]) -> dict[str, Any]:
+    """The two splits of a small ethz/food101."""
+    from hub_folders import LABELS, food101_table
+
+    return {
+        "train": food101_table(kitchen_photos[:5], LABELS["train"]),
+        "validation": food101_table(kitchen_photos[5:], LABELS["validation"]),
+    }
+
+
+@pytest.fixture(scope="session")
+def pairs(small_kitchen: Path) -> dict[str, list[tuple[Path, Path]]]:
+    root = small_kitchen / "FoodSeg103" / "Images"
+    return {
+        hub: [
+            (photo, root / "ann_dir" / split / f"{photo.stem}.png")
+            for photo in sorted((root / "img_dir" / split).glob("*.jpg"))[:4]
+        ]
+        for hub, split in (("train", "train"), ("validation", "test"))
+    }
+
+
+@pytest.fixture
+def segmented(pairs: dict[str, list[tuple[Path, Path]]]) -> dict[str, Any]:
+    """The two splits of a small EduardoPacheco/FoodSeg103."""
+    from hub_folders import foodseg103_table
+    from PIL import Image
+
+    return {
+        split: foodseg103_table(
+            [photo for photo, _ in found],
+            [mask for _, mask in found],
+            [np.unique(np.asarray(Image.open(mask))).tolist() for _, mask in found],
+        )
+        for split, found in pairs.items()
+    }
+
+
+@pytest.fixture
+def official_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The small tables are whole copies."""
+    from foodbench.data import hub_mirrors
+    from foodbench.data.catalog import CATALOG
+
+    class Shrunk:
+        def get(self, name: str) -> Any:
+            real = CATALOG.get(name)
+            small = {"food101": {"train": 5, "test": 3}, "foodseg103": {"train": 4, "test": 4}}[name]
+            return type("Card", (), {"splits": small, "counts": real.counts})
+
+    monkeypatch.setattr(hub_mirrors, "CATALOG", Shrunk())

@@ -32,8 +32,9 @@ FOLDERS = {"food101": "food-101", "nutrition5k": "nutrition5k_dataset"}
 
 def test_all_eight_datasets_have_a_card() -> None:
     assert CATALOG.names() == [card.name for card in cards()] == NAMES
-    assert READERS.names() == INSPECTORS.names() == ["food101", "nutrition5k", "foodseg103"]
-    assert [card.name for card in cards() if card.readable] == READERS.names()
+    assert set(READERS.names()) <= set(NAMES)
+    assert set(READERS.names()) == set(INSPECTORS.names())
+    assert [card.name for card in cards() if card.readable] == [name for name in NAMES if name in READERS]
 
 
 def test_nothing_on_a_card_is_left_unsaid() -> None:
@@ -90,6 +91,7 @@ def test_importing_the_catalog_is_light() -> None:
 def test_importing_a_reader_loads_no_decoder() -> None:
     code = (
         "import sys, foodbench.data.food101, foodbench.data.nutrition5k, foodbench.data.foodseg103\n"
+        "import foodbench.data.vireo172, foodbench.data.uecfoodpix\n"
         "print(sorted({'PIL', 'torch', 'pandas'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)

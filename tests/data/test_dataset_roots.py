@@ -14,6 +14,7 @@ from dataset_trees import write_text
 import foodbench.data.kitchen
 from foodbench.core.errors import DataCorrupt, DataMissing, ExitCode, UnknownName, UsageError
 from foodbench.core.paths import home
+from foodbench.data.catalog import READERS
 from foodbench.data.food101 import Food101
 from foodbench.data.nutrition5k import Nutrition5k
 from foodbench.data.roots import (
@@ -181,15 +182,16 @@ def test_a_synthetic_copy_is_never_taken_for_a_real_one(kitchen: Path) -> None:
         open_dataset(DatasetChoice("food101", "kitchen", kitchen, False))
 
 
-def test_names_and_editions_are_checked(food101_root: Path) -> None:
+def test_names_and_editions_are_checked(food101_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(READERS._entries, "vireo172")
     with pytest.raises(UnknownName, match="food102"):
         resolve("food102")
     with pytest.raises(UnknownName):
         add_root("food102", food101_root)
     with pytest.raises(UsageError, match="cannot read vireo172"):
         resolve("vireo172")
-    with pytest.raises(UsageError, match="cannot read recipe1m"):
-        add_root("recipe1m", food101_root)
+    with pytest.raises(UsageError, match="cannot read vireo172"):
+        add_root("vireo172", food101_root)
     with pytest.raises(UnknownName, match="synthetic"):
         resolve("food101", "synthetic")
 

@@ -11,6 +11,8 @@ import pytest
 from dataset_trees import CAFE1, FOOD101_IDS, save_mask, save_photo, write_text
 
 from foodbench.core.errors import UnknownName, UsageError
+from foodbench.data.catalog import READERS
+from foodbench.data.inspection import INSPECTORS
 from foodbench.data.roots import DatasetChoice
 from foodbench.data.verify import Level, VerifyReport, verify
 
@@ -259,10 +261,14 @@ def test_the_report_is_plain_json(synthetic_food101: Path) -> None:
     assert len(FOOD101_IDS["train"]) == 5
 
 
-def test_names_and_levels_are_checked(food101_root: Path) -> None:
+def test_names_and_levels_are_checked(food101_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(READERS._entries, "vireo172")
+    monkeypatch.delitem(INSPECTORS._entries, "uecfoodpix")
     with pytest.raises(UnknownName):
         real("food102", food101_root, "ids")
-    with pytest.raises(UsageError):
+    with pytest.raises(UsageError, match="cannot read vireo172"):
         real("vireo172", food101_root, "ids")
+    with pytest.raises(UsageError, match="does not know how to look at uecfoodpix"):
+        real("uecfoodpix", food101_root, "ids")
     with pytest.raises(UnknownName):
         real("food101", food101_root, "everything")  # type: ignore[arg-type]

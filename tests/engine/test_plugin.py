@@ -9,7 +9,8 @@ import yaml
 
 from foodbench.core.registry import import_object
 from foodbench.tasks import TASKS
-from foodbench.tasks.lmms_config import HOOKS, PLACEHOLDER, lmms_config, yaml_text
+from foodbench.tasks.hooks import HOOKS
+from foodbench.tasks.lmms_config import PLACEHOLDER, lmms_config, yaml_text
 
 
 def run_python(code: str) -> str:

@@ -78,7 +78,10 @@ def test_columns_that_do_not_fit_the_kind_are_refused():
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"kind": "median"}, "unknown kind"),
+        ({"kind": "mode"}, "unknown kind"),
+        ({"kind": "of_sums"}, "'function' and 'keys'"),
+        ({"function": "a:b", "keys": ("n",)}, "'function' and 'keys'"),
+        ({"kind": "median", "value": ""}, "'value' goes with"),
         ({"kind": "ratio"}, "'over' goes with"),
         ({"over": "true"}, "'over' goes with"),
         ({"when_zero": 1.0}, "'when_zero' goes with"),
@@ -95,3 +98,36 @@ def test_contradictory_metrics_cannot_be_made(changes, says):
 def test_the_error_is_a_deliberate_one_and_a_value_error():
     assert issubclass(MetricInputError, FoodbenchError)
     assert issubclass(MetricInputError, ValueError)
+
+
+def _ratio_by_class(sums):
+    """Mean over classes of tp / n; what a macro average is."""
+    classes = [key.removeprefix("n/") for key in sums if key.startswith("n/")]
+    return sum(sums.get(f"tp/{name}", 0.0) / sums[f"n/{name}"] for name in classes) / len(classes) if classes else None
+
+
+MACRO = Metric(id="macro", kind="of_sums", function=f"{__name__}:_ratio_by_class", keys=("tp/", "n/"), scale=100.0)
+
+
+def test_a_function_of_sums_over_sparse_keys():
+    samples = [{"n/rice": 1.0, "tp/rice": 1.0, "other": 5.0}, {"n/rice": 1.0}, {"n/egg": 2.0, "tp/egg": 1.0}]
+    assert MACRO.share(samples[0]) == {"n/rice": 1.0, "tp/rice": 1.0}
+    assert MACRO.of_samples(samples) == 50.0
+    assert MACRO.of_samples([{}]) is None
+    assert MACRO.of_samples([]) is None
+
+
+def test_a_function_of_sums_must_be_finite():
+    with pytest.raises(MetricInputError, match="returned nan"):
+        Metric(id="nan", kind="of_sums", function=f"{__name__}:_nan", keys=("n",)).of_samples([{"n": 1.0}])
+
+
+def _nan(_sums):
+    return math.nan
+
+
+def test_median():
+    median = Metric(id="m", kind="median", value="v", scale=2.0)
+    assert median.of_samples([{"v": 1.0}, {"v": 2.0}, {"v": 40.0}]) == 4.0
+    assert median.of_samples([{"v": 1.0}, {"v": 2.0}]) == 3.0
+    assert median.of_samples([]) is None

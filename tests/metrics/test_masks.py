@@ -82,6 +82,51 @@ def test_codes_equal_those_of_pycocotools_and_survive_both_decoders(mask):
     assert np.array_equal(coco.decode(code.as_dict()).astype(bool), mask)
 
 
+@given(dense)
+@settings(max_examples=50, deadline=None)
+def test_columns_are_the_rows_of_the_other_decoding(mask):
+    columns = masks.decode_columns(masks.encode(mask))
+    assert columns.flags.c_contiguous
+    assert np.array_equal(columns.T, mask)
+
+
+def test_what_is_kept_of_a_code_depends_on_its_size_and_cannot_be_written_to():
+    code = "0<"
+    for size, fits in (((3, 4), True), ((4, 3), True), ((2, 3), False), ((3, 4), True)):
+        if fits:
+            assert masks.area(Mask(size=size, counts=code)) == 12
+        else:
+            with pytest.raises(AnswerInvalid, match="add up"):
+                masks.area(Mask(size=size, counts=code))
+    decoded = masks.decode(Mask(size=(3, 4), counts=code))
+    decoded[:] = False
+    assert masks.area(Mask(size=(3, 4), counts=code)) == 12
+
+
+def test_codes_parsed_together_equal_codes_parsed_alone():
+    """Of two codes in a row the first may have an odd number of runs, the second long numbers, and one may be kept."""
+    rng = np.random.default_rng(8)
+    pictures = [rng.random((40, 50)) < share for share in (0.0, 0.02, 0.5, 1.0)]
+    codes = [masks.encode(one) for one in pictures]
+    for first, one in zip(codes, pictures, strict=True):
+        for second, other in zip(codes, pictures, strict=True):
+            masks.forget()
+            expected = np.count_nonzero(one & other), np.count_nonzero(one | other)
+            assert masks.intersection_union(first, second) == expected
+            masks.forget()
+            masks.area(second)
+            assert masks.intersection_union(first, second) == expected
+
+
+def test_codes_longer_than_what_is_kept():
+    rng = np.random.default_rng(9)
+    first, second = rng.random((300, 400)) < 0.5, rng.random((300, 400)) < 0.5
+    codes = masks.encode(first), masks.encode(second)
+    assert min(len(code.counts) for code in codes) > 2**15
+    assert masks.intersection_union(*codes) == (np.count_nonzero(first & second), np.count_nonzero(first | second))
+    assert masks.union_of(codes) == masks.encode(first | second)
+
+
 def test_large_runs_and_noise_equal_pycocotools():
     rng = np.random.default_rng(3)
     large = np.zeros((1500, 2100), bool)

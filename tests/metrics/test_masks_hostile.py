@@ -192,3 +192,31 @@ def test_the_largest_size_is_accepted_and_long_texts_are_not_read():
     assert masks.intersection_union(whole, whole) == (0, 0)
     with pytest.raises(AnswerInvalid, match="characters"):
         masks.validate(Mask(size=(2**13, 2**14), counts="0" * 8_000_001))
+
+
+def test_sums_that_wrap_around_64_bits_are_no_sums():
+    """Differences of 2**29 - 1 that grow to runs whose sum is past 2**63: refused, and not by chance."""
+    size = (2**13, 2**14)
+    for count in (2**16 - 1, 2**16 + 1, 2**17, 2**18 + 3):
+        with pytest.raises(AnswerInvalid, match="add up"):
+            masks.validate(Mask(size=size, counts="ooooo?" * count))
+
+
+def test_a_bad_mask_beside_a_good_one_is_refused_in_either_place():
+    good = masks.encode(np.eye(4, dtype=bool))
+    for case in GOLDEN["malformed"]:
+        bad = Mask(size=(2, 3), counts=case["counts"])
+        fine = masks.empty((2, 3))
+        for pair in ((bad, fine), (fine, bad), (bad, bad)):
+            with pytest.raises(AnswerInvalid, match=case["says"]):
+                masks.intersection_union(*pair)
+            with pytest.raises(AnswerInvalid, match=case["says"]):
+                masks.union_of(pair)
+    assert masks.area(good) == 4
+
+
+def test_a_number_does_not_run_on_into_the_next_code():
+    """A code that breaks off stays one that breaks off, whatever is parsed behind it."""
+    for broken in ("V", "6V", "0PPP"):
+        with pytest.raises(AnswerInvalid, match="break off"):
+            masks.intersection_union(Mask(size=(2, 3), counts=broken), Mask(size=(2, 3), counts="06"))

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from foodbench.metrics.inputs import MetricInputError
+from foodbench.stats import intervals
 from foodbench.stats.intervals import bootstrap_ratio, clustered_mean, interval, proportion, wilson
 
 FOLDER = Path(__file__).parents[1] / "golden"
@@ -216,3 +218,37 @@ def test_more_confidence_is_wider():
 def test_nonsense_is_refused(call, says):
     with pytest.raises(MetricInputError, match=says):
         call()
+
+
+def _mean_of_sums(sums):
+    return sums["v"] / sums["n"] if sums["n"] else None
+
+
+def test_bootstrap_of_sums_agrees_with_scipy_on_a_mean():
+    rng = np.random.default_rng(3)
+    values = rng.gamma(2.0, size=80)
+    samples = [{"v": float(value), "n": 1.0} for value in values]
+    ours = intervals.bootstrap_of_sums(_mean_of_sums, samples, np.arange(80), resamples=4000)
+    theirs = scipy.stats.bootstrap((values,), np.mean, n_resamples=4000, method="percentile", rng=rng)
+    width = theirs.confidence_interval.high - theirs.confidence_interval.low
+    assert ours.low == pytest.approx(theirs.confidence_interval.low, abs=0.1 * width)
+    assert ours.high == pytest.approx(theirs.confidence_interval.high, abs=0.1 * width)
+    assert ours.method == "bootstrap.clustered"
+
+
+def test_bootstrap_median_agrees_with_scipy_and_respects_clusters():
+    rng = np.random.default_rng(4)
+    values = rng.normal(size=101)
+    ours = intervals.bootstrap_median(values, np.arange(101), resamples=4000)
+    theirs = scipy.stats.bootstrap((values,), np.median, n_resamples=4000, method="percentile", rng=rng)
+    width = theirs.confidence_interval.high - theirs.confidence_interval.low
+    assert ours.low == pytest.approx(theirs.confidence_interval.low, abs=0.15 * width)
+    assert ours.high == pytest.approx(theirs.confidence_interval.high, abs=0.15 * width)
+    copies = intervals.bootstrap_median(np.repeat(values, 3), np.repeat(np.arange(101), 3), resamples=4000)
+    assert copies.low == pytest.approx(ours.low, abs=0.05 * width), "three copies of a sample say no more than one"
+
+
+@pytest.mark.parametrize("clusters", [["a"] * 5, ["a", "b", "c", "d", "e"]])
+def test_no_bootstrap_interval_of_what_does_not_vary(clusters):
+    assert intervals.bootstrap_median([1.0] * 5, clusters).method == "none"
+    assert intervals.bootstrap_of_sums(_mean_of_sums, [{"v": 1.0, "n": 1.0}] * 5, clusters).method == "none"

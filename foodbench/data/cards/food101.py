@@ -59,7 +59,10 @@ CARD = DatasetCard(
         "Class numbers differ between loaders (classes.txt is not sorted: cheesecake before cheese_plate); foodbench "
         "uses names only.",
         "Training labels are noisy by design; the test split was reviewed by hand.",
-        "The Hugging Face copy calls the test split 'validation'.",
+        "The Hugging Face copy ethz/food101 can be registered instead (a snapshot with data/*.parquet, or what "
+        "save_to_disk wrote). It calls the test split 'validation' and carries no file ids: its items are called "
+        "'validation/<row>', in another order, so results on it cannot be joined by id with results on the archive, "
+        "and the dataset fingerprint is another one.",
     ),
     citation=(
         "L. Bossard, M. Guillaumin, L. Van Gool: Food-101 - Mining Discriminative Components with Random Forests. "

@@ -45,6 +45,9 @@ CARD = DatasetCard(
         "Class 0 is the background and 103 'other ingredients'; neither is asked for.",
         "Photos are Recipe1M photos: the test split overlaps what recipe models were trained on.",
         "'egg tart', 'pudding' and 'hamburg' are in one test photo each.",
+        "The Hugging Face copy EduardoPacheco/FoodSeg103 can be registered instead (a snapshot with data/*.parquet, or "
+        "what save_to_disk wrote). It calls the test split 'validation'; its items are called 'validation/<row>', so "
+        "results on it cannot be joined by id with results on the archive, and the dataset fingerprint is another one.",
     ),
     citation=("X. Wu et al.: A Large-Scale Benchmark for Food Image Segmentation. ACM Multimedia 2021, pp. 506-515."),
     used_by=(

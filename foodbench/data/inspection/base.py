@@ -55,6 +55,7 @@ class Inspector:
         count: counts by kind, named as in the card.
         ids: findings about ids; gets the card for a real copy and None for a synthetic one.
         probes: everything that can be decoded.
+        official_files: whether the digests on the card are of this layout's files.
     """
 
     required: Sequence[str]
@@ -62,6 +63,7 @@ class Inspector:
     count: Callable[[Path], dict[str, int]]
     ids: Callable[[Path, DatasetCard | None], Iterator[Finding]]
     probes: Callable[[Path], list[Probe]]
+    official_files: bool = True
 
 
 class Results:

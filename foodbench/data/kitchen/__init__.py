@@ -1,5 +1,6 @@
 """The synthetic kitchen: rendered plates of food with exact masks, masses and nutrition, in the official layouts."""
 
+from foodbench.data.kitchen.difficulty import PRESETS, STANDARD, Difficulty, parse_difficulty
 from foodbench.data.kitchen.dishes import DISHES, Dish
 from foodbench.data.kitchen.editions import DATASETS, FOLDERS, ensure, make
 from foodbench.data.kitchen.ingredients import INGREDIENT_NAMES, INGREDIENTS, Ingredient
@@ -14,6 +15,9 @@ __all__ = [
     "FOLDERS",
     "INGREDIENTS",
     "INGREDIENT_NAMES",
+    "PRESETS",
+    "STANDARD",
+    "Difficulty",
     "Dish",
     "Ingredient",
     "KitchenSettings",
@@ -22,6 +26,7 @@ __all__ = [
     "contact_sheet",
     "ensure",
     "make",
+    "parse_difficulty",
     "plate_seed",
     "render",
 ]

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from foodbench.data.kitchen.fields import Field, Floats
-from foodbench.data.kitchen.tables import paint_plate, paint_table
+from foodbench.data.kitchen.tables import draw_ceramic, paint_plate, paint_table
 from foodbench.data.kitchen.textures import texture_tile
 
 PLATE_DIAMETER_CM = 26.0
@@ -89,6 +90,19 @@ class Piece:
     paint: Paint | None = None
 
 
+class Surroundings(Protocol):
+    """What is on the table beside the food, and what the food lies on if that is no plate."""
+
+    def below(self, canvas: Canvas) -> None:
+        """Draw what may reach under the plate."""
+
+    def vessel(self, canvas: Canvas) -> tuple[tuple[slice, slice], Floats] | None:
+        """Draw what the food lies on, as `paint_plate` does; None for a plate."""
+
+    def above(self, canvas: Canvas) -> None:
+        """Draw what stands beside the plate or rests on its rim."""
+
+
 class Canvas:
     """A picture in the making.
 
@@ -100,8 +114,10 @@ class Canvas:
         tilt: foreshortening of y, 0..1.
     """
 
-    def __init__(self, rng: np.random.Generator, height: int, width: int) -> None:
-        """Set the table: draw the camera, the light, the table top and the plate."""
+    def __init__(
+        self, rng: np.random.Generator, height: int, width: int, surroundings: Surroundings | None = None
+    ) -> None:
+        """Set the table: draw the camera, the light, the table top and the plate (or what stands in for it)."""
         self.rng = rng
         self.height, self.width = height, width
         self.short_side = side = min(height, width)
@@ -115,9 +131,26 @@ class Canvas:
         self.light = (across / norm, down / norm)
         self.labels: NDArray[np.uint8] = np.zeros((height, width), np.uint8)
         self.pixels: Floats = paint_table(rng, height, width)
-        plate = paint_plate(rng, self.pixels, (self.center_x, self.center_y), (self.radius, self.tilt), self.light)
-        self._plate_box, distance = plate
+        # Drawn also where there is no plate: the food then lies just as it would on one.
+        ceramic = draw_ceramic(rng)
+        placed = None
+        if surroundings is not None:
+            surroundings.below(self)
+            placed = surroundings.vessel(self)
+        self._plate_box, distance = placed or paint_plate(ceramic, self.pixels, self.center, self.shape, self.light)
         self._food_zone: Floats = np.clip((FOOD_RADIUS - distance) * self.radius + 0.5, 0, 1)
+        if surroundings is not None:
+            surroundings.above(self)
+
+    @property
+    def center(self) -> tuple[float, float]:
+        """Centre of the plate in pixels, (x, y)."""
+        return self.center_x, self.center_y
+
+    @property
+    def shape(self) -> tuple[float, float]:
+        """The plate's outer radius along x in pixels, and the foreshortening of y."""
+        return self.radius, self.tilt
 
     @property
     def cm2_per_pixel(self) -> float:

@@ -16,6 +16,8 @@ CAMERA_HEIGHT = 3_760
 
 _RIM_UNITS = 180
 _WELL_UNITS = 60
+# A board is flat; of a bowl's wall the depth camera sees this much.
+_RIMS = {"board": _WELL_UNITS, "bowl": 420}
 _FOOD_UNITS = 230
 _STEP = 4
 
@@ -30,7 +32,10 @@ def _height_units(plate: Plate) -> NDArray[np.float32]:
     y = ((np.arange(height, dtype=np.float32) + 0.5 - height / 2) / radius)[:, None]
     distance = length(x, y)
     slope = np.clip((distance - np.float32(0.7)) * np.float32(1 / 0.3), 0, 1)
-    plate_height = np.where(distance < 1, _WELL_UNITS + (_RIM_UNITS - _WELL_UNITS) * slope, 0).astype(np.float32)
+    rim = _RIMS.get(plate.vessel, _RIM_UNITS)
+    plate_height = np.where(distance < 1, _WELL_UNITS + (rim - _WELL_UNITS) * slope, 0).astype(np.float32)
+    if plate.vessel == "table":
+        plate_height[:] = 0
     food = Image.fromarray(((label > 0) * np.uint8(255)).astype(np.uint8))
     mound = np.asarray(food.filter(ImageFilter.BoxBlur(radius * 0.05)), np.float32)
     return plate_height + mound * np.float32(_FOOD_UNITS / 255)

@@ -16,20 +16,39 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from foodbench.core.errors import StorageFull, UnknownName, UsageError
 from foodbench.core.files import atomic_write_json, file_lock
+from foodbench.data.kitchen.difficulty import STANDARD, Difficulty
 from foodbench.data.kitchen.layout_food101 import FOOD101
+from foodbench.data.kitchen.layout_fooddialogues import FOODDIALOGUES
+from foodbench.data.kitchen.layout_foodreasonseg import FOODREASONSEG
 from foodbench.data.kitchen.layout_foodseg103 import FOODSEG103
 from foodbench.data.kitchen.layout_nutrition5k import NUTRITION5K
+from foodbench.data.kitchen.layout_recipe1m import RECIPE1M
+from foodbench.data.kitchen.layout_uecfoodpix import UECFOODPIX
+from foodbench.data.kitchen.layout_vireo172 import VIREO172
 from foodbench.data.kitchen.tree import GENERATOR, VERSION, Job, KitchenSettings, Layout, TreeWriter
 from foodbench.data.layout import MANIFEST, MARKER
+from foodbench.data.manifest import DIFFICULTY_KEY
 
 Progress = Callable[[int, int], None]
 
-LAYOUTS: dict[str, Layout] = {layout.dataset: layout for layout in (FOOD101, NUTRITION5K, FOODSEG103)}
+# fmt: off
+LAYOUTS: dict[str, Layout] = {layout.dataset: layout for layout in (
+    FOOD101,
+    NUTRITION5K,
+    FOODSEG103,
+    VIREO172,
+    UECFOODPIX,
+    RECIPE1M,
+    FOODREASONSEG,
+    FOODDIALOGUES,
+)}
+# fmt: on
 DATASETS: tuple[str, ...] = tuple(LAYOUTS)
 FOLDERS: dict[str, str] = {name: layout.folder for name, layout in LAYOUTS.items()}
 """Name of each dataset's folder inside a kitchen."""
@@ -39,7 +58,7 @@ _SCHEMA = 1
 _CHUNK = 8
 # Starting a worker costs as much as cooking some fifty plates.
 _MIN_JOBS_PER_WORKER = 60
-_LISTED_FOLDERS = ("images/", "imagery/", "Images/")
+_PICTURES = (".jpg", ".jpeg", ".png", ".h264")
 
 
 def _cook(task: tuple[str, str, Job]) -> tuple[Any, dict[str, str]]:
@@ -91,9 +110,7 @@ def _write_marker(layout: Layout, settings: KitchenSettings, counts: dict[str, i
     lines = sorted(f"{digest}  {relative}" for relative, digest in tree.digests.items())
     manifest = "".join(f"{line}\n" for line in lines)
     metadata = {
-        relative: digest
-        for relative, digest in sorted(tree.digests.items())
-        if not relative.startswith(_LISTED_FOLDERS)
+        relative: digest for relative, digest in sorted(tree.digests.items()) if not relative.endswith(_PICTURES)
     }
     marker = {
         "schema": _SCHEMA,
@@ -102,6 +119,8 @@ def _write_marker(layout: Layout, settings: KitchenSettings, counts: dict[str, i
         "dataset": layout.dataset,
         "seed": settings.seed,
         "size": settings.size,
+        # Absent, as in editions older than this setting: the standard kitchen.
+        **({} if settings.difficulty.standard else {DIFFICULTY_KEY: settings.difficulty.as_dict()}),
         "counts": {**counts, "files": len(lines)},
         "stubs": sorted(relative for relative in tree.digests if relative.endswith(".h264")),
         "metadata_sha256": metadata,
@@ -113,7 +132,8 @@ def _write_marker(layout: Layout, settings: KitchenSettings, counts: dict[str, i
 
 def _fill(layout: Layout, settings: KitchenSettings, root: Path, workers: int, report: Callable[[], None]) -> None:
     """Write one whole dataset into an empty folder."""
-    jobs = layout.jobs(settings)
+    difficulty = settings.difficulty if layout.empty_plates else settings.difficulty.without_empty()
+    jobs = [replace(job, difficulty=difficulty) for job in layout.jobs(settings)]
     tree = TreeWriter(root)
     cooked: list[tuple[Job, Any]] = []
     tasks = [(layout.dataset, str(root), job) for job in jobs]
@@ -151,6 +171,7 @@ def make(
     size: int = DEFAULT_SETTINGS.size,
     train: int = DEFAULT_SETTINGS.train,
     test: int = DEFAULT_SETTINGS.test,
+    difficulty: Difficulty = STANDARD,
     datasets: Sequence[str] = DATASETS,
     workers: int | None = None,
     progress: Progress | None = None,
@@ -163,6 +184,7 @@ def make(
         size: shorter side of the photos in pixels (nutrition5k is always 640 x 480).
         train: training pictures per dataset.
         test: test pictures per dataset.
+        difficulty: how hard the pictures are.
         datasets: which ones.
         workers: processes; None for two, or fewer on a smaller machine or for little work.
         progress: called as (plates done, plates in all).
@@ -175,7 +197,7 @@ def make(
         UsageError: bad numbers, or a folder of that name is there that the kitchen did not make.
         StorageFull: disk full or not writable; nothing half-made stays.
     """
-    settings = KitchenSettings(seed, size, train, test)
+    settings = KitchenSettings(seed, size, train, test, difficulty)
     for dataset in datasets:
         if dataset not in LAYOUTS:
             raise UnknownName.of("kitchen dataset", dataset, LAYOUTS)
@@ -219,6 +241,8 @@ def _make_one(layout: Layout, settings: KitchenSettings, out: Path, workers: int
 def edition_folder(home: Path, settings: KitchenSettings = DEFAULT_SETTINGS) -> Path:
     """Where an edition is kept below the home folder; its name says all that it depends on."""
     name = f"v{VERSION}-seed{settings.seed}-{settings.size}px-{settings.train}+{settings.test}"
+    if not settings.difficulty.standard:
+        name += f"-{settings.difficulty.slug}"
     return home / "kitchen" / name
 
 
@@ -261,6 +285,6 @@ def ensure(
                 shutil.rmtree(leftover, ignore_errors=True)
         make(
             folder, seed=settings.seed, size=settings.size, train=settings.train, test=settings.test,
-            datasets=(dataset,), workers=workers, progress=progress,
+            difficulty=settings.difficulty, datasets=(dataset,), workers=workers, progress=progress,
         )  # fmt: skip
     return root

@@ -10,7 +10,6 @@ import numpy as np
 
 from foodbench.core.hashing import stable_seed
 from foodbench.data.kitchen.dishes import DISHES
-from foodbench.data.kitchen.plate import render
 from foodbench.data.kitchen.seeds import plate_seed
 from foodbench.data.kitchen.tree import Job, KitchenSettings, Layout, TreeWriter, jpeg_bytes
 
@@ -67,7 +66,7 @@ def _jobs(settings: KitchenSettings) -> list[Job]:
 
 
 def _cook(job: Job, tree: TreeWriter) -> None:
-    image = render(job.seed, job.size, dish=job.dish).image
+    image = job.render().image
     if "grayscale" in job.options:
         # Integer luma (ITU-R BT.601 weights in 1/256), so that it is the same everywhere.
         weighted = image.astype(np.uint32) @ np.array([77, 150, 29], np.uint32)

@@ -1,4 +1,8 @@
-"""The kitchen as FoodSeg103: photos of many sizes, masks with the official class numbers."""
+"""The kitchen as FoodSeg103: photos of many sizes, masks with the official class numbers.
+
+The tree is written by functions that take the dataset's name, because FoodReasonSeg is such a tree with plates of its
+own (`layout_foodreasonseg`).
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,7 @@ from PIL import Image
 
 from foodbench.core.hashing import stable_seed
 from foodbench.data.kitchen.ingredients import INGREDIENTS
-from foodbench.data.kitchen.plate import render
+from foodbench.data.kitchen.plate import Plate
 from foodbench.data.kitchen.seeds import plate_seed
 from foodbench.data.kitchen.tree import Job, KitchenSettings, Layout, TreeWriter, jpeg_bytes, png_bytes
 
@@ -37,10 +41,16 @@ def class_names() -> list[str]:
     return (files("foodbench.data") / "resources" / "foodseg103.txt").read_text(encoding="utf-8").splitlines()
 
 
-def _jobs(settings: KitchenSettings) -> list[Job]:
+def tree_jobs(dataset: str, settings: KitchenSettings) -> list[Job]:
+    """The plates of a tree in this layout.
+
+    Args:
+        dataset: whose plates: each dataset has its own.
+        settings: of the edition.
+    """
     jobs = []
     for split in ("train", "test"):
-        rng = np.random.default_rng(stable_seed("kitchen", DATASET, "shapes", split, settings.seed))
+        rng = np.random.default_rng(stable_seed("kitchen", dataset, "shapes", split, settings.seed))
         first = 0 if split == "train" else settings.train
         for index in range(settings.count(split)):
             # At most 1/7 above the set size: all sizes then share one set of textures.
@@ -53,7 +63,7 @@ def _jobs(settings: KitchenSettings) -> list[Job]:
                 Job(
                     name=f"{first + index:08d}",
                     split=split,
-                    seed=plate_seed(split, DATASET, index, settings.seed),
+                    seed=plate_seed(split, dataset, index, settings.seed),
                     size=(round(side * tall), round(side * wide)),
                     options=frozenset(options),
                 )
@@ -77,8 +87,9 @@ def _palette() -> list[int]:
     return [int(level) for level in colours.ravel()]
 
 
-def _cook(job: Job, tree: TreeWriter) -> None:
-    plate = render(job.seed, job.size)
+def cook_pair(job: Job, tree: TreeWriter) -> Plate:
+    """Render a plate, write its photo and its mask, and return it."""
+    plate = job.render()
     mask = _class_ids(plate.label)
     if "ignored border" in job.options:
         inner = mask[_BORDER_PIXELS:-_BORDER_PIXELS, _BORDER_PIXELS:-_BORDER_PIXELS].copy()
@@ -90,9 +101,11 @@ def _cook(job: Job, tree: TreeWriter) -> None:
         picture.putpalette(_palette())
     tree.put(f"Images/img_dir/{job.split}/{job.name}.jpg", jpeg_bytes(plate.image))
     tree.put(f"Images/ann_dir/{job.split}/{job.name}.png", png_bytes(picture))
+    return plate
 
 
-def _finish(settings: KitchenSettings, cooked: Sequence[tuple[Job, Any]], tree: TreeWriter) -> dict[str, int]:
+def finish_tree(settings: KitchenSettings, cooked: Sequence[tuple[Job, Any]], tree: TreeWriter) -> dict[str, int]:
+    """Write the lists of a tree in this layout; returns its counts."""
     names = class_names()
     tree.put_lines("category_id.txt", [f"{number}\t{name}" for number, name in enumerate(names)])
     counts = {"classes": len(names)}
@@ -110,4 +123,12 @@ def _finish(settings: KitchenSettings, cooked: Sequence[tuple[Job, Any]], tree: 
     return counts
 
 
-FOODSEG103 = Layout(DATASET, "FoodSeg103", _jobs, _cook, _finish)
+def _jobs(settings: KitchenSettings) -> list[Job]:
+    return tree_jobs(DATASET, settings)
+
+
+def _cook(job: Job, tree: TreeWriter) -> None:
+    cook_pair(job, tree)
+
+
+FOODSEG103 = Layout(DATASET, "FoodSeg103", _jobs, _cook, finish_tree, empty_plates=True)

@@ -17,7 +17,7 @@ from PIL import Image
 from foodbench.core.hashing import stable_seed
 from foodbench.data.kitchen.depth import depth_pictures
 from foodbench.data.kitchen.ingredients import INGREDIENTS
-from foodbench.data.kitchen.plate import Plate, render
+from foodbench.data.kitchen.plate import Plate
 from foodbench.data.kitchen.seeds import plate_seed
 from foodbench.data.kitchen.tree import Job, KitchenSettings, Layout, TreeWriter, png_bytes
 
@@ -29,6 +29,7 @@ PLATE_ONLY_ID, DEPRECATED_ID, DRESSING_ID = 21, 22, 23
 _DRESSING_GRAMS = 9.0
 _DRESSING_PER_GRAM = (0.88, 0.0, 0.17, 0.005)
 _OUTLIER_GRAMS = 1250.0
+_NEEDS_FOOD = frozenset({"deprecated", "no name", "outlier"})
 
 # Ingredient group of a dish row: id, name, grams, kcal, fat, carb, protein.
 Group = tuple[int, str, float, float, float, float, float]
@@ -72,7 +73,7 @@ def _jobs(settings: KitchenSettings) -> list[Job]:
 
 def _groups(plate: Plate, options: frozenset[str]) -> list[Group]:
     """The ingredient groups of a dish's row; numbers as the file will hold them."""
-    if "plate only" in options:
+    if not plate.portions:
         return [(PLATE_ONLY_ID, "plate only", 1.0, 0.0, 0.0, 0.0, 0.0)]
     grams = sum(portion.nutrition.mass or 0.0 for portion in plate.portions)
     factor = max(1.0, _OUTLIER_GRAMS / grams) if "outlier" in options else 1.0
@@ -123,7 +124,7 @@ def _cook(job: Job, tree: TreeWriter) -> str:
     elif "single" in job.options:
         ingredients = ("steak",)
     # No sensor noise: it would double the size of a PNG.
-    plate = render(job.seed, job.size, ingredients=ingredients, sensor_noise=False)
+    plate = job.render(ingredients=ingredients, sensor_noise=False, may_be_empty=not job.options & _NEEDS_FOOD)
     if "overhead" in job.options:
         folder = f"imagery/realsense_overhead/{job.name}"
         depth, coloured = depth_pictures(plate)
@@ -173,4 +174,4 @@ def _finish(settings: KitchenSettings, cooked: Sequence[tuple[Job, Any]], tree: 
     return counts
 
 
-NUTRITION5K = Layout(DATASET, "nutrition5k_dataset", _jobs, _cook, _finish)
+NUTRITION5K = Layout(DATASET, "nutrition5k_dataset", _jobs, _cook, _finish, empty_plates=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,12 +11,16 @@ from numpy.typing import NDArray
 
 from foodbench.core.errors import UnknownName, UsageError
 from foodbench.core.types import NUTRIENTS, Nutrition
-from foodbench.data.kitchen.art import Spot, draw_portion
 from foodbench.data.kitchen.canvas import Canvas
-from foodbench.data.kitchen.dishes import DISHES
-from foodbench.data.kitchen.fields import Floats, small_turn, turned, unit_turn
+from foodbench.data.kitchen.difficulty import STANDARD, Difficulty
+from foodbench.data.kitchen.dishes import DISHES, MAX_INGREDIENTS, Dish
+from foodbench.data.kitchen.fields import Floats
 from foodbench.data.kitchen.ingredients import INGREDIENT_NAMES, INGREDIENTS
+from foodbench.data.kitchen.laying import fitted, lay
+from foodbench.data.kitchen.lighting import STANDARD_LIGHT, Light, draw_light
+from foodbench.data.kitchen.scene import Scene
 from foodbench.data.kitchen.seeds import seed_words
+from foodbench.data.kitchen.vessels import PLATE
 
 MIN_SHARE = 0.008
 """Every ingredient of a plate shows on at least this share of the picture, if that is no longer than 2:1."""
@@ -29,11 +32,10 @@ MAX_SIDE = 4096
 _ATTEMPTS = 40
 _PLAIN_FROM = 24
 
-_UNDERLAYS = ("rice", "pasta", "lettuce", "sauce")
-"""Drawn first and larger: other food lies on them."""
-
-_PORTION_SIZE = {0: 0.0, 1: 0.50, 2: 0.40, 3: 0.335, 4: 0.295, 5: 0.27}
-_DISTANCE_FROM_CENTER = {0: 0.0, 1: 0.05, 2: 0.34, 3: 0.40, 4: 0.43, 5: 0.45}
+# The last number of the seeds of random streams: attempts come first, then the choice of the dish, then what a
+# difficulty adds. Streams of their own, so that a difficulty changes nothing else.
+_DISH_STREAM = _ATTEMPTS
+_EMPTY_STREAM, _COUNT_STREAM, _VESSEL_STREAM, _CLUTTER_STREAM, _LIGHT_STREAM, _LAYING_STREAM = range(41, 47)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +53,12 @@ class Plate:
     Attributes:
         image: (height, width, 3) uint8 RGB.
         label: (height, width) uint8; 0 is background, i the i-th ingredient of `INGREDIENTS`.
-        dish: name in `DISHES`, or an empty string for a plate laid by hand.
+        dish: name in `DISHES`, or an empty string for a plate laid by hand or an empty one.
         portions: the ingredients, heaviest first.
         total: exactly the sum of the portions.
         seed: what it was rendered from.
         cm2_per_pixel: visible area of one pixel; area times density is a portion's mass.
+        vessel: what the food lies on: `plate`, `board`, `bowl` or `table`.
     """
 
     image: NDArray[np.uint8]
@@ -65,6 +68,7 @@ class Plate:
     total: Nutrition
     seed: tuple[int, ...]
     cm2_per_pixel: float
+    vessel: str = PLATE
 
     def mask(self, ingredient: str) -> NDArray[np.bool_]:
         """Where an ingredient is visible, (height, width).
@@ -77,41 +81,6 @@ class Plate:
         return self.label == INGREDIENTS[ingredient].number
 
 
-def _clock_spots(rng: np.random.Generator, count: int, distance: float, jitter: float) -> list[tuple[float, float]]:
-    """Centres of portions laid round the plate like hours on a clock."""
-    turn = unit_turn(rng)
-    angle = 2 * math.pi / max(1, count)
-    step = (math.cos(angle), math.sin(angle))
-    spots = []
-    for _ in range(count):
-        lean = turned(turn, small_turn(float(np.clip(rng.normal(0, 0.12), -0.4, 0.4))))
-        x, y = rng.normal(0, jitter, 2)
-        spots.append((distance * lean[0] + float(x), distance * lean[1] + float(y)))
-        turn = turned(turn, step)
-    return spots
-
-
-def _lay(canvas: Canvas, ingredients: Sequence[str]) -> None:
-    """Lay the ingredients: side by side, or all on a bed of the only underlay."""
-    rng = canvas.rng
-    beds = [name for name in ingredients if name in _UNDERLAYS]
-    tops = [name for name in ingredients if name not in _UNDERLAYS]
-    beds = [beds[index] for index in rng.permutation(len(beds))]
-    tops = [tops[index] for index in rng.permutation(len(tops))]
-    size = _PORTION_SIZE[len(ingredients)]
-    if len(beds) == 1 and tops and rng.random() < 0.45:
-        x, y = (float(value) for value in rng.normal(0, 0.04, 2))
-        draw_portion(canvas, beds[0], Spot(x, y, float(rng.uniform(0.56, 0.70))))
-        distance = 0.0 if len(tops) == 1 else 0.38
-        for name, (x, y) in zip(tops, _clock_spots(rng, len(tops), distance, 0.03), strict=True):
-            draw_portion(canvas, name, Spot(x, y, size * float(rng.uniform(0.76, 1.0))))
-        return
-    spots = _clock_spots(rng, len(ingredients), _DISTANCE_FROM_CENTER[len(ingredients)], 0.02)
-    for name, (x, y) in zip(beds + tops, spots, strict=True):
-        larger = 1.08 if name in beds else 1.0
-        draw_portion(canvas, name, Spot(x, y, size * larger * float(rng.uniform(0.78, 1.18))))
-
-
 @functools.lru_cache(maxsize=8)
 def _grain(height: int, width: int) -> Floats:
     """Sensor noise, a little larger than a picture; each picture takes a window of it."""
@@ -119,23 +88,33 @@ def _grain(height: int, width: int) -> Floats:
     return rng.standard_normal((height + 64, width + 64), dtype=np.float32) * np.float32(2.2)
 
 
-def _expose(canvas: Canvas, sensor_noise: bool) -> NDArray[np.uint8]:
+def _expose(canvas: Canvas, sensor_noise: bool, extra: Light = STANDARD_LIGHT) -> NDArray[np.uint8]:
     """Camera: exposure, white balance, uneven light, sensor noise; float planes to an RGB picture."""
     rng, height, width = canvas.rng, canvas.height, canvas.width
     exposure = float(rng.uniform(0.84, 1.10))
     white_balance = 1 + np.clip(rng.normal(0, 0.025, 3), -0.08, 0.08)
     slope_x, slope_y = np.clip(rng.normal(0, 0.07, 2), -0.2, 0.2)
     down, right = (int(offset) for offset in rng.integers(0, 65, 2))
+    if extra.steadiness:
+        left_over = 1 - extra.steadiness
+        exposure = 0.97 + (exposure - 0.97) * left_over
+        white_balance, slope_x, slope_y = 1 + (white_balance - 1) * left_over, slope_x * left_over, slope_y * left_over
     light = np.linspace(-slope_x, slope_x, width, dtype=np.float32)[None, :]
     light = light + np.linspace(1 - slope_y, 1 + slope_y, height, dtype=np.float32)[:, None]
+    if extra.shade is not None:
+        light = light * extra.shade
     grain = _grain(height, width)[down : down + height, right : right + width]
     image = np.empty((height, width, 3), np.uint8)
     for channel in range(3):
         plane = canvas.pixels[channel]
         plane *= light
-        plane *= np.float32(exposure * white_balance[channel])
-        if sensor_noise:
+        plane *= np.float32(exposure * white_balance[channel] * extra.gain[channel])
+        if sensor_noise and extra.noise == 1:
             plane += grain
+        elif sensor_noise:
+            # Strong noise is of each colour by itself.
+            top, left = (down + 23 * channel) % 65, (right + 41 * channel) % 65
+            plane += _grain(height, width)[top : top + height, left : left + width] * np.float32(extra.noise)
         np.clip(plane, 0, 255, out=plane)
         image[:, :, channel] = plane
     return image
@@ -166,6 +145,49 @@ def _picture_size(size: int | tuple[int, int]) -> tuple[int, int]:
     return height, width
 
 
+def _menu(
+    entropy: Sequence[int], dish: str | None, ingredients: Sequence[str] | None, difficulty: Difficulty
+) -> tuple[str, tuple[str, ...] | None]:
+    """Which dish, and exactly which ingredients (None: as the dish has them)."""
+    if ingredients is not None:
+        for name in ingredients:
+            if name not in INGREDIENTS:
+                raise UnknownName.of("ingredient", name, INGREDIENTS)
+        if len(ingredients) > MAX_INGREDIENTS or len(set(ingredients)) != len(ingredients):
+            raise UsageError("A plate laid by hand has at most five different ingredients.")
+        return dish or "", tuple(ingredients)
+    if dish is not None:
+        if dish not in DISHES:
+            raise UnknownName.of("dish", dish, DISHES)
+        return dish, None
+    if difficulty.empty and np.random.default_rng([*entropy, _EMPTY_STREAM]).random() < difficulty.empty:
+        return "", ()
+    return list(DISHES)[int(np.random.default_rng([*entropy, _DISH_STREAM]).integers(len(DISHES)))], None
+
+
+def _draw_ingredients(
+    entropy: Sequence[int], dish: Dish, difficulty: Difficulty, attempt: int, rng: np.random.Generator
+) -> tuple[str, ...]:
+    """The ingredients of one attempt at a dish."""
+    chosen = dish.draw_ingredients(rng)
+    if attempt >= _PLAIN_FROM:
+        return dish.required
+    if difficulty.ingredients is not None:
+        return fitted(chosen, dish, difficulty.ingredients, np.random.default_rng([*entropy, _COUNT_STREAM]))
+    return chosen
+
+
+def _set_table(
+    entropy: Sequence[int], size: tuple[int, int], difficulty: Difficulty, rng: np.random.Generator, *, food: bool
+) -> tuple[Canvas, str]:
+    """A canvas with everything on it but the food, and what the food will lie on."""
+    if not (difficulty.plateless or difficulty.clutter):
+        return Canvas(rng, *size), PLATE
+    vessel_rng = np.random.default_rng([*entropy, _VESSEL_STREAM])
+    scene = Scene(difficulty, vessel_rng, np.random.default_rng([*entropy, _CLUTTER_STREAM]), food=food)
+    return Canvas(rng, *size, scene), scene.kind
+
+
 def render(
     seed: int | Sequence[int],
     size: int | tuple[int, int] = 224,
@@ -173,6 +195,7 @@ def render(
     dish: str | None = None,
     ingredients: Sequence[str] | None = None,
     sensor_noise: bool = True,
+    difficulty: Difficulty = STANDARD,
 ) -> Plate:
     """Render one plate. The same seed, size and choice give the same plate in every process.
 
@@ -182,6 +205,7 @@ def render(
         dish: which dish to cook; drawn from the seed if not given.
         ingredients: exactly these (at most five) instead of a dish's; none at all gives an empty plate.
         sensor_noise: whether the picture has the camera's grain, which lossless formats store at great length.
+        difficulty: how hard it is made; a plate is left empty only if neither dish nor ingredients are given.
 
     Raises:
         UnknownName: no such dish or ingredient.
@@ -190,29 +214,20 @@ def render(
     height, width = _picture_size(size)
     words = seed_words(seed)
     entropy = [len(words), *words]
-    if ingredients is not None:
-        for name in ingredients:
-            if name not in INGREDIENTS:
-                raise UnknownName.of("ingredient", name, INGREDIENTS)
-        if len(ingredients) > 5 or len(set(ingredients)) != len(ingredients):
-            raise UsageError("A plate has at most five different ingredients.")
-        dish = dish or ""
-    elif dish is None:
-        dish = list(DISHES)[int(np.random.default_rng([*entropy, _ATTEMPTS]).integers(len(DISHES)))]
-    elif dish not in DISHES:
-        raise UnknownName.of("dish", dish, DISHES)
+    dish, exactly = _menu(entropy, dish, ingredients, difficulty)
     for attempt in range(_ATTEMPTS):
         rng = np.random.default_rng([*entropy, attempt])
-        chosen = tuple(ingredients) if ingredients is not None else DISHES[dish].draw_ingredients(rng)
-        if ingredients is None and attempt >= _PLAIN_FROM:
-            chosen = DISHES[dish].required
-        canvas = Canvas(rng, height, width)
-        _lay(canvas, chosen)
+        chosen = _draw_ingredients(entropy, DISHES[dish], difficulty, attempt, rng) if exactly is None else exactly
+        canvas, vessel = _set_table(entropy, (height, width), difficulty, rng, food=bool(chosen))
+        occlusion = difficulty.occlusion if attempt < _PLAIN_FROM else min(0.0, difficulty.occlusion)
+        lay(canvas, chosen, occlusion, np.random.default_rng([*entropy, _LAYING_STREAM, attempt]))
         areas = np.bincount(canvas.labels.ravel(), minlength=len(INGREDIENT_NAMES) + 1)
         least = min((int(areas[INGREDIENTS[name].number]) for name in chosen), default=height * width)
         if least >= MIN_SHARE * height * width:
             break
     portions = _portions(areas, canvas.cm2_per_pixel, chosen)
-    return Plate(
-        _expose(canvas, sensor_noise), canvas.labels, dish, portions, total_of(portions), words, canvas.cm2_per_pixel
-    )
+    light = STANDARD_LIGHT
+    if difficulty.lighting:
+        light = draw_light(np.random.default_rng([*entropy, _LIGHT_STREAM]), difficulty.lighting, height, width)
+    image = _expose(canvas, sensor_noise, light)
+    return Plate(image, canvas.labels, dish, portions, total_of(portions), words, canvas.cm2_per_pixel, vessel)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from foodbench.core.files import atomic_write
+from foodbench.data.kitchen.difficulty import PRESETS
 from foodbench.data.kitchen.dishes import DISHES
 from foodbench.data.kitchen.ingredients import INGREDIENT_NAMES
 from foodbench.data.kitchen.plate import MIN_SIDE, Plate, render
@@ -18,6 +19,8 @@ from foodbench.data.kitchen.tree import png_bytes
 
 _CAPTION_PIXELS = 20
 _OPACITY = 0.72
+_NAME_PIXELS = 72
+_PALETTE = 256
 
 
 def mask_colours() -> NDArray[np.uint8]:
@@ -91,4 +94,37 @@ def write_contact_sheet(path: Path, first_seed: int = 0, columns: int = 6, size:
         StorageFull: the file cannot be written.
     """
     sheet = contact_sheet(one_of_each_dish(first_seed), columns, size)
+    atomic_write(path, png_bytes(sheet, level=9))
+
+
+def difficulty_sheet(seeds: Sequence[int], size: tuple[int, int] = (120, 160)) -> Image.Image:
+    """One row per preset of difficulty, one column per seed: down a column the same plate gets harder or easier.
+
+    Args:
+        seeds: one per column.
+        size: (height, width) of each picture in pixels.
+    """
+    height, width = size
+    sheet = Image.new("RGB", (_NAME_PIXELS + len(seeds) * width, len(PRESETS) * height), "white")
+    draw = ImageDraw.Draw(sheet)
+    font = ImageFont.load_default(12)
+    for row, (name, difficulty) in enumerate(PRESETS.items()):
+        draw.text((_NAME_PIXELS / 2, (row + 0.5) * height), name, fill="black", font=font, anchor="mm")
+        for column, seed in enumerate(seeds):
+            # Drawn larger and scaled down: at this size a fork's tines are finer than a pixel.
+            plate = render(seed, (2 * height, 2 * width), difficulty=difficulty, sensor_noise=difficulty.lighting > 0)
+            small = Image.fromarray(plate.image).resize((width, height), Image.Resampling.BOX)
+            sheet.paste(small, (_NAME_PIXELS + column * width, row * height))
+    return sheet
+
+
+def write_difficulty_sheet(
+    path: Path, seeds: Sequence[int] = (4, 40, 9, 3, 12), size: tuple[int, int] = (120, 160)
+) -> None:
+    """Write the sheet of the presets for the documentation, as PNG of few colours.
+
+    Raises:
+        StorageFull: the file cannot be written.
+    """
+    sheet = difficulty_sheet(seeds, size).quantize(_PALETTE, dither=Image.Dither.NONE)
     atomic_write(path, png_bytes(sheet, level=9))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -92,8 +93,46 @@ def paint_table(rng: np.random.Generator, height: int, width: int) -> Floats:
     return _TABLES[int(rng.integers(len(_TABLES)))](rng, height, width)
 
 
+@dataclass(frozen=True, slots=True)
+class Ceramic:
+    """What a plate looks like: its colour, and perhaps a coloured band at some distance from its centre."""
+
+    colour: Colour
+    band: Colour | None
+    band_at: float
+
+
+def draw_ceramic(rng: np.random.Generator) -> Ceramic:
+    """Draw the look of a plate."""
+    chosen = int(np.searchsorted(np.cumsum(_CERAMIC_CHANCES), rng.random() * 0.999999, side="right"))
+    has_band, at = rng.random() < 0.35, float(rng.uniform(0.85, 0.93))
+    band = _pick(rng, _BANDS)
+    return Ceramic(_CERAMICS[min(chosen, len(_CERAMICS) - 1)], band if has_band else None, at)
+
+
+def surroundings(
+    size: tuple[int, int], center: tuple[float, float], shape: tuple[float, float]
+) -> tuple[tuple[slice, slice], Floats, Floats]:
+    """The box round a plate and its shadow, and plate coordinates in it.
+
+    Args:
+        size: of the picture, (height, width).
+        center: of the plate in pixels (x, y).
+        shape: outer radius in pixels along x, and the foreshortening of y.
+
+    Returns:
+        Rows and columns, x (1, columns) and y (rows, 1) from the centre in plate radii.
+    """
+    (radius, tilt), (height, width) = shape, size
+    rows = slice(max(0, int(center[1] - 1.2 * radius * tilt)), min(height, int(center[1] + 1.2 * radius * tilt) + 2))
+    columns = slice(max(0, int(center[0] - 1.2 * radius)), min(width, int(center[0] + 1.2 * radius) + 2))
+    x = ((np.arange(columns.start, columns.stop) + 0.5 - center[0]) / radius).astype(np.float32)[None, :]
+    y = ((np.arange(rows.start, rows.stop) + 0.5 - center[1]) / (radius * tilt)).astype(np.float32)[:, None]
+    return (rows, columns), x, y
+
+
 def paint_plate(
-    rng: np.random.Generator,
+    ceramic: Ceramic,
     pixels: Floats,
     center: tuple[float, float],
     shape: tuple[float, float],
@@ -102,7 +141,7 @@ def paint_plate(
     """Put an empty plate and its shadow onto a table, in place.
 
     Args:
-        rng: draws the ceramic and the band.
+        ceramic: the plate's look.
         pixels: the table, (3, height, width).
         center: of the plate in pixels (x, y).
         shape: outer radius in pixels along x, and the foreshortening of y.
@@ -112,33 +151,25 @@ def paint_plate(
         Rows and columns of a box round plate and shadow, and within it every pixel's distance from the plate's centre
         in plate radii.
     """
-    radius, tilt = shape
-    _, height, width = pixels.shape
-    rows = slice(max(0, int(center[1] - 1.2 * radius * tilt)), min(height, int(center[1] + 1.2 * radius * tilt) + 2))
-    columns = slice(max(0, int(center[0] - 1.2 * radius)), min(width, int(center[0] + 1.2 * radius) + 2))
-    x = ((np.arange(columns.start, columns.stop) + 0.5 - center[0]) / radius).astype(np.float32)[None, :]
-    y = ((np.arange(rows.start, rows.stop) + 0.5 - center[1]) / (radius * tilt)).astype(np.float32)[:, None]
+    (rows, columns), x, y = surroundings((pixels.shape[1], pixels.shape[2]), center, shape)
     target = pixels[:, rows, columns]
     distance = length(x, y)
     shadow = length(x - np.float32(0.075 * light[0]), y - np.float32(0.085 * light[1]))
     darkness = np.clip((np.float32(1.09) - shadow) * np.float32(1 / 0.12), 0, 1)
     target *= 1 - np.float32(0.42) * darkness
 
-    edge = np.clip((1 - distance) * np.float32(radius), 0, 1)
+    edge = np.clip((1 - distance) * np.float32(shape[0]), 0, 1)
     facing = x * np.float32(-light[0]) + y * np.float32(-light[1])
     rim = np.clip((distance - np.float32(0.74)) * np.float32(40), 0, 1)
     step = np.clip(1 - np.abs(distance - np.float32(0.745)) * np.float32(1 / 0.03), 0, 1)
     shade = 1 - np.float32(0.05) * rim + (np.float32(0.10) * step + np.float32(0.045) * rim) * facing
     shade -= np.clip((distance - np.float32(0.965)) * np.float32(2.5), 0, 1)
-    chosen = int(np.searchsorted(np.cumsum(_CERAMIC_CHANCES), rng.random() * 0.999999, side="right"))
-    ceramic = _CERAMICS[min(chosen, len(_CERAMICS) - 1)]
-    has_band, at = rng.random() < 0.35, float(rng.uniform(0.85, 0.93))
-    band_colour = _pick(rng, _BANDS)
-    band = np.clip(1.4 - np.abs(distance - np.float32(at)) * np.float32(110), 0, 1) if has_band else None
+    if ceramic.band is not None:
+        band = np.clip(1.4 - np.abs(distance - np.float32(ceramic.band_at)) * np.float32(110), 0, 1)
     for channel in range(3):
-        plane = shade * np.float32(ceramic[channel])
-        if band is not None:
-            plane += (np.float32(band_colour[channel]) - plane) * band
+        plane = shade * np.float32(ceramic.colour[channel])
+        if ceramic.band is not None:
+            plane += (np.float32(ceramic.band[channel]) - plane) * band
         plane -= target[channel]
         plane *= edge
         target[channel] += plane

@@ -1,11 +1,11 @@
-"""Shared by the writers of the three layouts: settings, jobs, and a folder that remembers what was put into it."""
+"""Shared by the writers of the layouts: settings, jobs, and a folder that remembers what was put into it."""
 
 from __future__ import annotations
 
 import hashlib
 import io
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ from PIL import Image
 
 from foodbench.core.errors import UsageError
 from foodbench.core.files import atomic_write
+from foodbench.data.kitchen.difficulty import STANDARD, Difficulty
+from foodbench.data.kitchen.plate import Plate, render
 
 GENERATOR = "foodbench.kitchen"
 VERSION = 1
@@ -33,12 +35,14 @@ class KitchenSettings:
         size: shorter side of the photos of food101 and foodseg103 in pixels (nutrition5k is always 640 x 480).
         train: pictures per dataset for training, rounded up to whole classes for food101.
         test: pictures per dataset for testing, likewise.
+        difficulty: how hard the pictures are.
     """
 
     seed: int = 0
     size: int = 224
     train: int = 300
     test: int = 200
+    difficulty: Difficulty = STANDARD
 
     def __post_init__(self) -> None:
         if self.train < MIN_TRAIN or self.test < MIN_TEST:
@@ -54,6 +58,14 @@ class KitchenSettings:
         """Pictures of `train` or `test`."""
         return self.train if split == "train" else self.test
 
+    def for_dialogues(self) -> KitchenSettings:
+        """The settings of a dataset that asks several questions of each picture: a quarter of the pictures.
+
+        Small kitchens keep up to 24, so that they hold every irregular record.
+        """
+        fewer = {split: max(min(self.count(split), 24), self.count(split) // 4) for split in ("train", "test")}
+        return replace(self, train=fewer["train"], test=fewer["test"])
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -66,6 +78,7 @@ class Job:
         size: (height, width) in pixels.
         dish: which dish, or None to draw one.
         options: the layout's own switches, e.g. `grayscale`.
+        difficulty: set for all jobs when an edition is made, without empty plates where the layout has none.
     """
 
     name: str
@@ -74,6 +87,23 @@ class Job:
     size: tuple[int, int]
     dish: str | None = None
     options: frozenset[str] = frozenset()
+    difficulty: Difficulty = STANDARD
+
+    def render(
+        self, *, ingredients: Sequence[str] | None = None, sensor_noise: bool = True, may_be_empty: bool = True
+    ) -> Plate:
+        """Render the plate.
+
+        Args:
+            ingredients: exactly these instead of the dish's; none at all gives an empty plate.
+            sensor_noise: whether the picture has the camera's grain.
+            may_be_empty: whether it may be one of the difficulty's empty plates.
+        """
+        difficulty = self.difficulty if may_be_empty else self.difficulty.without_empty()
+        return render(
+            self.seed, self.size, dish=self.dish, ingredients=ingredients, sensor_noise=sensor_noise,
+            difficulty=difficulty,
+        )  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -117,6 +147,7 @@ class Layout:
         jobs: lists all plates; the order is the order in which `finish` gets them.
         cook: renders one plate and writes its files; what it returns (plain data) goes to `finish`.
         finish: writes the lists and tables; returns counts for the marker.
+        empty_plates: whether its pictures may show no food at all (`Difficulty.empty`).
     """
 
     dataset: str
@@ -124,6 +155,7 @@ class Layout:
     jobs: Callable[[KitchenSettings], list[Job]]
     cook: Callable[[Job, TreeWriter], Any]
     finish: Callable[[KitchenSettings, Sequence[tuple[Job, Any]], TreeWriter], dict[str, int]]
+    empty_plates: bool = False
 
 
 def jpeg_bytes(image: NDArray[np.uint8]) -> bytes:

@@ -7,6 +7,7 @@ shared network; the result prompts SAM's mask decoder, or one of ten linear head
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -177,6 +178,45 @@ class FoodLMMForConditionalGeneration(LlavaForConditionalGeneration):
         states = torch.stack([step[-1][:, -1] for step in output.hidden_states], dim=1)
         rows = [self._cut(row) for row in tokens.tolist()]
         return self._read_out(rows, states, sam_pixel_values)
+
+    @torch.no_grad()
+    def force_answers(
+        self,
+        *,
+        input_ids: torch.Tensor,
+        attention_mask: torch.Tensor,
+        pixel_values: torch.Tensor,
+        sam_pixel_values: torch.Tensor,
+        answer_ids: Sequence[Sequence[int]],
+        **_: Any,
+    ) -> list[GeneratedAnswer]:
+        """Read masks and values out at the special tokens of answers that are given, as FoodLMM's evaluator does.
+
+        Args:
+            input_ids: (batch, length) prompts, padded on the left.
+            attention_mask: (batch, length).
+            pixel_values: (batch, 3, clip side, clip side).
+            sam_pixel_values: (batch, 3, sam side, sam side).
+            answer_ids: tokens of each answer, without end token.
+            _: other outputs of the processor, ignored.
+        """
+        longest = max(map(len, answer_ids))
+        filler = input_ids.new_zeros(len(answer_ids), longest)
+        given = torch.zeros_like(filler)
+        for row, ids in enumerate(answer_ids):
+            filler[row, : len(ids)] = torch.tensor(list(ids), device=filler.device)
+            given[row, : len(ids)] = 1
+        attention = torch.cat((attention_mask, given), dim=1)
+        output = self.model(
+            input_ids=torch.cat((input_ids, filler), dim=1),
+            attention_mask=attention,
+            position_ids=(attention.cumsum(-1) - 1).clamp(min=0),
+            pixel_values=pixel_values,
+            use_cache=False,
+        )
+        # The state that predicts a token is the one before it; the first is predicted by the prompt's last.
+        states = output.last_hidden_state[:, input_ids.shape[1] - 1 : -1]
+        return self._read_out([tuple(ids) for ids in answer_ids], states, sam_pixel_values)
 
     def _cut(self, row: list[int]) -> tuple[int, ...]:
         """The row up to its end token."""

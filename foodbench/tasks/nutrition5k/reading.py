@@ -1,50 +1,53 @@
-"""Reading nutrition values out of free text.
+"""Reading nutrition values out of free text: of a whole plate, and of its ingredients one by one.
 
-The text is cut into statements (lines, list items, parts between commas and "and"). In a statement, names of nutrients
-and numbers are paired in the order in which they stand: "fat: 12 g" name first, "12 g of fat" number first.
-What is not clear stays unread: a range, a number with another unit (kJ, mg, %), several bare numbers after one name.
+The text is cut into statements (`foodbench.tasks.nutrition5k.statements`). Units are converted: kJ to kcal, kg, mg, oz
+and lb to grams. A mass also counts without the word where the statement is about nothing else: "The rice: about 82 g",
+"It weighs 82 g".
+
+What is not clear stays unread: a range, a negative number, a number with a unit that does not fit (%, ml), several bare
+numbers after one name, one amount for two foods.
 """
 
 from __future__ import annotations
 
+import json
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 from foodbench.core.types import Nutrition
-from foodbench.tasks.text import MAX_ANSWER_CHARS
+from foodbench.metrics.reading.names import MAX_ANSWER_CHARS, NameFinder
+from foodbench.metrics.reading.quantities import find_quantities
+from foodbench.metrics.reading.sentences import without_marker
+from foodbench.tasks.nutrition5k.statements import PLAUSIBLE_MAXIMUM, Pair, read_statement, statements
 
-PLAUSIBLE_MAXIMUM = 1e6
-"""A larger number of kcal or grams on one plate is not read (it would swamp every mean)."""
+__all__ = ["PLAUSIBLE_MAXIMUM", "TOTAL", "read_nutrition", "read_portions"]
 
-_NAMES = {
-    "energy": "kcal", "calorie": "kcal", "calories": "kcal",
-    "mass": "mass", "weight": "mass",
-    "fat": "fat", "fats": "fat",
-    "carb": "carb", "carbs": "carb", "carbohydrate": "carb", "carbohydrates": "carb",
-    "protein": "protein", "proteins": "protein",
-}  # fmt: skip
-_UNITS = {"kcal": "kcal", "cal": "kcal", "calories": "kcal", "g": "g", "gram": "g", "grams": "g"}
+TOTAL = "total"
+"""Key of the whole plate among the portions."""
 
-# Statements end at line breaks, semicolons, a full stop or comma that is not inside a number, and joining words.
-_STATEMENT_END = re.compile(r"[\n;]|[.,](?!\d)|(?<!\d),|\b(?:and|with|plus)\b", re.IGNORECASE)
-_BRACKETS = re.compile(r"\([^()\n]{0,60}\)")
-_TOKEN = re.compile(
-    r"(?P<part>\b(?:saturated|unsaturated|mono\w{0,12}|poly\w{0,12}|trans|per)[\s-]{1,2}\w{1,12})"
-    r"|(?P<number>[\d.,]*\d(?:[eE][+-]?\d{1,3})?)(?:\s{0,2}(?P<unit>[a-zA-Zµ%]{1,12}))?"
-    r"|\b(?P<name>" + "|".join(sorted(_NAMES, key=len, reverse=True)) + r"|kcal)\b",
+_FENCE = re.compile(r"```[a-zA-Z]{0,12}")
+_SENTENCE_END = re.compile(r"\n|[.;!]\s+(?=[^\W\d_]|\*)")
+_WHOLE = re.compile(
+    r"\b(?:(?:sub)?totals?|overall|altogether|in all|combined|summary"
+    r"|(?:the|this|whole|entire|full) (?:meal|dish|plate))\b",
     re.IGNORECASE,
 )
-_PLAIN = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?(?:[eE][+-]?\d{1,3})?|\.\d+", re.ASCII)
-_DECIMAL_COMMA = re.compile(r"\d{1,9},\d{1,2}", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True)
-class _Token:
-    """A nutrient's name, or a number with the kind of its unit (`kcal`, `g`, none, or `other`)."""
-
-    name: str | None = None
-    number: float | None = None
-    unit: str | None = None
+# A line without a food's name goes on about the last one if it begins with a nutrient, a number, or such a word.
+_GOES_ON = re.compile(
+    r"[\W_]*(?:\d|energy|calorie|mass|weight|weigh|fat|carb|protein|kcal|about|approx|roughly|it\b|its\b|this\b|with\b"
+    r"|nutrition|estimated|macro|total)",
+    re.IGNORECASE,
+)
+_TWO_FOODS = re.compile(r"\s*(?:,|and|&|/|,\s*and|or|with)\s*(?:the\s+)?", re.IGNORECASE)
+_OF_FOOD = re.compile(r"\s*(?:of\s+)?(?:the\s+)?(?:[a-z]{2,12}ed\s+|raw\s+|plain\s+)?[*_]*", re.IGNORECASE)
+_OF = re.compile(r"\s+of\b.*", re.IGNORECASE | re.DOTALL)
+_ASIDE = re.compile(r"\([^()\d\n]{0,60}\)")
+_NAME_KEYS = ("name", "ingredient", "item", "food", "label")
+_INHERITING = re.compile(r"nutri|macro|value|estimate|amount|per_?portion", re.IGNORECASE)
+_DEPTH = 12
+_NOBODY = ""
+"""The subject of a statement about a food that was not asked for, or about two at once."""
 
 
 def read_nutrition(text: str) -> Nutrition:
@@ -53,104 +56,160 @@ def read_nutrition(text: str) -> Nutrition:
     Understands "calories: 320 kcal", "about 1,050 kcal", "12 g of fat", lists, and JSON-like `"fat": 12`. A statement
     that says "total" counts before others, otherwise the first one. Linear in the length of the text.
     """
+    unnamed: dict[str, float] = {}
     first: dict[str, float] = {}
     totals: dict[str, float] = {}
-    for statement in _STATEMENT_END.split(text[:MAX_ANSWER_CHARS]):
+    for statement in statements(text[:MAX_ANSWER_CHARS]):
         found = totals if "total" in statement.lower() else first
-        # Brackets hold asides, "(g)" or "(1 serving)", unless only they say something: "1340 kJ (320 kcal)".
-        pairs = _pairs(_tokens(_BRACKETS.sub(" ", statement))) or _pairs(_tokens(statement))
-        for name, value in pairs:
-            found.setdefault(name, value)
-    return Nutrition(**{**first, **totals})
+        for pair in read_statement(statement):
+            (unnamed if pair.unnamed and found is first else found).setdefault(pair.name, pair.value)
+    return Nutrition(**{**unnamed, **first, **totals})
 
 
-def _tokens(statement: str) -> list[_Token]:
-    tokens: list[_Token] = []
-    previous_end, previous_number = -1, False
-    for match in _TOKEN.finditer(statement):
-        if match["part"]:
-            tokens.append(_Token(name="other"))
-            previous_number = False
-            continue
-        if match["name"]:
-            word = match["name"].lower()
-            if word != "kcal":  # the unit by itself, as in "kcal: 320", names energy unless energy is named already
-                tokens.append(_Token(name=_NAMES[word]))
-            elif not any(token.name == "kcal" for token in tokens):
-                tokens.append(_Token(name="kcal"))
-            previous_number = False
-            continue
-        between = statement[previous_end : match.start()].strip() if previous_number else "x"
-        if between in ("", "-", "–", "to"):  # "500-600", "1 050": which number is meant is not clear
-            tokens[-1] = _Token(number=None, unit="other")
-            tokens.append(_Token(number=None, unit="other"))
-        else:
-            tokens += _number_tokens(match)
-        previous_end, previous_number = match.end("number"), True
-    return tokens
+def read_portions(text: str, names: Iterable[str] | NameFinder) -> dict[str, Nutrition]:
+    """What `text` states about single foods, and about the whole plate if it does so apart from them.
+
+    Understands one statement or line for each food ("The rice: about 82 g, calories 110 kcal, ..."; "82 g of rice (110
+    kcal)"), lines under a food's heading, and JSON with foods as keys or in a field `name`. Of a food that is mentioned
+    twice the first value counts. Linear in the length of the text.
+
+    Args:
+        text: the answer.
+        names: the foods to look for (or a finder of them, which is faster for many texts).
+
+    Returns:
+        by name as listed, in order of first mention, the foods with at least one value; then `TOTAL`, if stated.
+    """
+    finder = names if isinstance(names, NameFinder) else NameFinder(names)
+    text = text[:MAX_ANSWER_CHARS]
+    found: dict[str, dict[str, float]] = {}
+    plain = _json(text)
+    for subject, pair in _walk_text(text, finder) if plain is None else _walk_json(plain, finder, TOTAL, _DEPTH):
+        if subject != _NOBODY:
+            found.setdefault(subject, {}).setdefault(pair.name, pair.value)
+    total = found.pop(TOTAL, None)
+    if total:
+        found[TOTAL] = total
+    return {subject: Nutrition(**values) for subject, values in found.items()}
 
 
-def _number_tokens(match: re.Match[str]) -> list[_Token]:
-    """The number, and what stands right behind it: its unit, or a name ("350 calories" is both)."""
-    value = _value(match["number"])
-    word = (match["unit"] or "").lower()
-    unit = _UNITS.get(word) if word else None
-    if word and unit is None and word not in _NAMES:
-        unit = "other" if len(word) <= 3 or word == "percent" else None  # kJ, kg, mg, oz, %; not "roughly"
-    tokens = [_Token(number=value, unit=unit)]
-    if word in _NAMES and unit is None:
-        tokens.append(_Token(name=_NAMES[word]))
-    return tokens
+class _Part(NamedTuple):
+    """A piece of a line and the food it is about; None: the one that the last line was about."""
+
+    subject: str | None
+    text: str
+    named: bool
 
 
-def _value(text: str) -> float | None:
-    if _PLAIN.fullmatch(text):
-        value = float(text.replace(",", ""))
-    elif _DECIMAL_COMMA.fullmatch(text):
-        value = float(text.replace(",", "."))
-    else:
-        return None
-    return value if value <= PLAUSIBLE_MAXIMUM else None
+def _walk_text(text: str, finder: NameFinder) -> Iterator[tuple[str, Pair]]:
+    subject: str | None = None
+    known: dict[str | None, set[str]] = {}
+    for line in _SENTENCE_END.split(_FENCE.sub(" ", text)):
+        for part in _parts(without_marker(line), finder):
+            pairs = _read_part(part)
+            if part.subject is not None:
+                subject = part.subject
+            elif subject is None or (pairs and not _GOES_ON.match(part.text)):
+                subject = (TOTAL if _GOES_ON.match(part.text) else _NOBODY) if pairs else subject
+            elif len(pairs) >= 3 and {pair.name for pair in pairs} <= known.get(subject, set()):
+                subject = TOTAL  # all of it once more: not about the last food
+            for pair in pairs:
+                known.setdefault(subject, set()).add(pair.name)
+                yield subject or _NOBODY, pair
 
 
-def _pairs(tokens: list[_Token]) -> list[tuple[str, float]]:
-    """Names with their numbers, in one statement."""
-    if not any(token.name for token in tokens):
-        # An amount of energy needs no name: its unit says what it is.
-        energies = [token.number for token in tokens if token.unit == "kcal" and token.number is not None]
-        return [("kcal", energies[0])] if len(energies) == 1 else []
-    groups = _name_first(tokens) if tokens[0].name else _number_first(tokens)
-    pairs = []
-    for name, numbers in groups:
-        unit = "kcal" if name == "kcal" else "g"
-        fitting = [token for token in numbers if token.unit == unit] or [
-            token for token in numbers if token.unit is None
-        ]
-        if name != "other" and len(fitting) == 1 and fitting[0].number is not None:
-            pairs.append((name, fitting[0].number))
+def _read_part(part: _Part) -> list[Pair]:
+    pairs: list[Pair] = []
+    for place, statement in enumerate(statements(_ASIDE.sub(" ", part.text))):
+        pairs += read_statement(statement, names_food=part.named and place == 0)
     return pairs
 
 
-def _name_first(tokens: list[_Token]) -> list[tuple[str, list[_Token]]]:
-    groups: list[tuple[str, list[_Token]]] = []
-    for token in tokens:
-        if token.name:
-            groups.append((token.name, []))
-        else:
-            groups[-1][1].append(token)
-    return groups
+def _parts(line: str, finder: NameFinder) -> list[_Part]:
+    """Cut a line where it comes to the next food."""
+    marks = sorted(
+        [(mark.start, mark.end, _NOBODY if mark.negated else mark.name) for mark in finder.occurrences(line)]
+        + [(match.start(), match.end(), TOTAL) for match in _WHOLE.finditer(line)]
+    )
+    if not marks:
+        return [_Part(None, line, named=False)]
+    amounts = [quantity for quantity in find_quantities(line) if quantity.kind in ("mass", "energy")]
+    if amounts and amounts[0].start < marks[0][0]:
+        return _amounts_first(line, marks, [(amount.start, amount.end) for amount in amounts])
+    parts: list[_Part] = []
+    subject, end = marks[0][2], marks[0][1]
+    for start, next_end, name in marks[1:]:
+        between = line[end:start]
+        if any(char.isdigit() for char in between):
+            parts.append(_Part(subject, between, named=True))
+            subject, end = name, next_end
+        elif subject == TOTAL:  # "the total mass of the rice"
+            subject, end = name, next_end
+        elif name not in (TOTAL, subject) and _TWO_FOODS.fullmatch(between):
+            subject, end = _NOBODY, next_end
+    return [*parts, _Part(subject, line[end:], named=True)]
 
 
-def _number_first(tokens: list[_Token]) -> list[tuple[str, list[_Token]]]:
-    groups: list[tuple[str, list[_Token]]] = []
-    numbers: list[_Token] = []
-    for token in tokens:
-        if not token.name:
-            numbers.append(token)
-            if token.unit == "kcal":  # "520 kcal" is complete
-                groups.append(("kcal", [token]))
-                numbers = []
-        elif numbers:
-            groups.append((token.name, numbers))
-            numbers = []
-    return groups
+def _amounts_first(line: str, marks: list[tuple[int, int, str]], amounts: list[tuple[int, int]]) -> list[_Part]:
+    """The parts of a line like "82 g of rice (110 kcal) and 100 g of fish"; what stands before is not read."""
+    heads: list[tuple[int, int, int, str]] = []  # where the amount begins, the name begins and ends, and the name
+    place = 0
+    for start, end, name in marks:
+        while place + 1 < len(amounts) and amounts[place + 1][1] <= start:
+            place += 1
+        if amounts[place][1] <= start and _OF_FOOD.fullmatch(line[amounts[place][1] : start]):
+            heads.append((amounts[place][0], start, end, name))
+    if not heads:
+        whole = any(name == TOTAL for _, _, name in marks)
+        return [_Part(TOTAL if whole else _NOBODY, line, named=False)]
+    parts: list[_Part] = []
+    for number, (begin, start, end, name) in enumerate(heads):
+        stop = heads[number + 1][0] if number + 1 < len(heads) else len(line)
+        parts.append(_Part(name, _OF.sub("", line[begin:start]), named=True))
+        parts.append(_Part(name, line[end:stop], named=False))
+    return parts
+
+
+def _json(text: str) -> Any:
+    """The JSON that the text consists of; None if it is anything else."""
+    plain = _FENCE.sub(" ", text).strip()
+    if not plain.startswith(("{", "[")):
+        return None
+    try:
+        return json.loads(plain)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _walk_json(plain: Any, finder: NameFinder, subject: str, depth: int) -> Iterator[tuple[str, Pair]]:
+    """The values of nested objects: each belongs to the nearest food around it."""
+    if isinstance(plain, list) and depth:
+        for item in plain:
+            yield from _walk_json(item, finder, _NOBODY, depth - 1)
+    if not isinstance(plain, Mapping) or not depth:
+        return
+    named = next((value for key in _NAME_KEYS if isinstance(value := plain.get(key), str)), None)
+    if named is not None:
+        subject = _subject(named, finder, _NOBODY)
+    for key, value in plain.items():
+        if isinstance(value, (dict, list)):
+            inherited = subject if _INHERITING.search(key) else _NOBODY
+            yield from _walk_json(value, finder, _subject(key, finder, inherited), depth - 1)
+        elif isinstance(value, (int, float, str)) and not isinstance(value, bool) and key not in _NAME_KEYS:
+            about = _subject(key, finder, subject)
+            pairs = read_statement(f"{_words(key)}: {value}"[:200])
+            if not pairs and about not in (subject, TOTAL):  # "rice": "82 g"
+                pairs = read_statement(f": {value}"[:200], names_food=True)
+            for pair in pairs:
+                yield about, pair
+
+
+def _words(key: str) -> str:
+    return key.replace("_", " ")
+
+
+def _subject(key: str, finder: NameFinder, otherwise: str) -> str:
+    found = finder.find(key).names
+    if len(found) == 1:
+        return found[0]
+    return TOTAL if _WHOLE.search(_words(key)) else otherwise

@@ -18,7 +18,6 @@ from foodbench.data.records import NutritionRecord
 from foodbench.metrics import nutrition
 from foodbench.tasks import prompts
 from foodbench.tasks.base import FoodTask, Reading
-from foodbench.tasks.hooks import TaskHooks
 from foodbench.tasks.nutrition5k.reading import PLAUSIBLE_MAXIMUM, read_nutrition
 
 
@@ -61,10 +60,3 @@ TASK = FoodTask(
     read=_read,
     oracle=lambda sample: Answer(text="", nutrition=Nutrition.from_mapping(sample.reference)),
 )
-
-HOOKS = TaskHooks(TASK)
-process_docs = HOOKS.process_docs
-doc_to_visual = HOOKS.doc_to_visual
-doc_to_text = HOOKS.doc_to_text
-doc_to_target = HOOKS.doc_to_target
-process_results = HOOKS.process_results

@@ -64,7 +64,7 @@ def test_marker_and_manifest_are_true(tiny, dataset):
         "seed": 3,
         "size": 64,
     }
-    pictures = {name for name in digests if name.endswith((".jpg", ".png", ".h264"))}
+    pictures = {name for name in digests if name.endswith((".jpg", ".jpeg", ".png", ".h264"))}
     assert set(marker["metadata_sha256"]) == set(digests) - pictures
 
 

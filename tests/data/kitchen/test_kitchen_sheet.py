@@ -3,8 +3,15 @@
 import numpy as np
 from PIL import Image
 
-from foodbench.data.kitchen import DISHES, contact_sheet, render
-from foodbench.data.kitchen.sheet import mask_colours, mask_overlay, one_of_each_dish, write_contact_sheet
+from foodbench.data.kitchen import DISHES, PRESETS, contact_sheet, render
+from foodbench.data.kitchen.sheet import (
+    difficulty_sheet,
+    mask_colours,
+    mask_overlay,
+    one_of_each_dish,
+    write_contact_sheet,
+    write_difficulty_sheet,
+)
 
 
 def test_sheet_holds_each_plate_above_its_masks():
@@ -38,3 +45,13 @@ def test_written_sheet_is_a_png(tmp_path):
     with Image.open(tmp_path / "sheet.png") as picture:
         assert picture.format == "PNG"
         assert picture.size == (6 * 48, 2 * (2 * 48 + 20))
+
+
+def test_difficulty_sheet_has_a_row_per_preset_and_the_same_plates_in_all(tmp_path):
+    sheet = difficulty_sheet([1, 3], size=(48, 64))
+    assert sheet.size == (72 + 2 * 64, len(PRESETS) * 48)
+    rows = [np.asarray(sheet)[row * 48 : (row + 1) * 48, 72:] for row in range(len(PRESETS))]
+    assert len({row.tobytes() for row in rows}) == len(PRESETS)
+    write_difficulty_sheet(tmp_path / "sheet.png", seeds=(1,), size=(24, 32))
+    with Image.open(tmp_path / "sheet.png") as picture:
+        assert (picture.format, picture.mode) == ("PNG", "P")

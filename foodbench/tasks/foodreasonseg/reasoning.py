@@ -1,0 +1,212 @@
+"""FoodReasonSeg: questions that have to be thought about, answered by pointing at ingredients.
+
+* `dialogue`: every turn that points at something is asked by itself, with the reference's turns before it as history.
+  The model writes the answer (FoodLMM's released weights score about 0.25 that way in the RL paper, against 0.71 in
+  their own).
+* `dialogue.teacher_forced`: FoodLMM's released evaluator: the right answer's text is given, class names and `[SEG]`
+  tokens included, and only the masks are the model's. `giou.dialogue` is its gIoU (Table IX).
+* `single`: the RL paper's form (its data are not published): each question alone with one mask. What it leaves open is
+  fixed here: of an answer with several masks their union is the target, questions that point at nothing are left out,
+  and an answer without a mask counts as IoU 0 (`giou.answered` leaves it out, as their evaluation of FoodLMM did).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from foodbench.core.types import Answer, Sample
+from foodbench.data.records import ReasoningRecord, Segment
+from foodbench.metrics import queries
+from foodbench.metrics.aggregate import Metric
+from foodbench.metrics.reading.names import find_names, normalise
+from foodbench.metrics.segmentation import CUMULATIVE_IOU, GENERALIZED_IOU
+from foodbench.tasks import pointing, prompts
+from foodbench.tasks.base import FoodTask, Reading
+from foodbench.tasks.regions import Regions, regions_of
+
+DATASET = "foodreasonseg"
+_SEGMENT = re.compile(r"\s*\[SEG\d*\]")
+
+GENERALIZED_IOU_BY_DIALOGUE = Metric(
+    id="giou.dialogue",
+    kind="ratio",
+    value="iou_share",
+    over="turn_share",
+    bounds=(0.0, 1.0),
+    description="Mean over dialogues of the mean over a dialogue's masks of IoU (FoodLMM's evaluator).",
+)
+GENERALIZED_IOU_OF_ANSWERED = Metric(
+    id="giou.answered",
+    kind="ratio",
+    value="iou",
+    over="answered",
+    bounds=(0.0, 1.0),
+    description="Mean IoU of the questions that got a mask; leaving questions out raises it.",
+)
+
+
+def _targets(segments: Sequence[Segment]) -> dict[int, str]:
+    """The classes that an answer points at, each once in order, with the name that the answer gives it."""
+    found: dict[int, str] = {}
+    for segment in segments:
+        if segment.class_id is not None:
+            found.setdefault(segment.class_id, segment.name)
+    return found
+
+
+def _dialogues(reader: Any, records: Sequence[ReasoningRecord]) -> Iterable[tuple[ReasoningRecord, Regions, list[int]]]:
+    """Each dialogue with its photo's regions and the turns that point at something."""
+    if not records:
+        return
+    regions = regions_of(reader, records[0].split, [record.pair for record in records])
+    for record in records:
+        pointing_turns = [number for number, segments in enumerate(record.segments) if _targets(segments)]
+        if pointing_turns and record.pair.stem in regions:
+            yield record, regions[record.pair.stem], pointing_turns
+
+
+def _reference(reader: Any, regions: Regions, targets: Mapping[int, str]) -> dict[str, Any]:
+    from foodbench.metrics import masks
+
+    nothing = masks.empty(regions.size).counts
+    found = [
+        {"label": reader.classes[class_id], "said": said, "counts": regions.counts.get(class_id, nothing)}
+        for class_id, said in targets.items()
+    ]
+    return {"size": list(regions.size), "masks": found, "absent": []}
+
+
+def _sample(record: ReasoningRecord, number: int, question: str, slots: dict[str, Any], reference: Any) -> Sample:
+    return Sample(
+        sample_id=f"{record.dialogue_id}/{number + 1}",
+        cluster=record.pair.stem,
+        image=record.pair.image,
+        question=question,
+        slots=slots,
+        reference=reference,
+    )
+
+
+def _dialogue(*, version: int, teacher_forced: bool = False) -> FoodTask:
+    def build(reader: Any, records: Sequence[ReasoningRecord]) -> Iterable[Sample]:
+        for record, regions, numbers in _dialogues(reader, records):
+            total = sum(len(_targets(record.segments[number])) for number in numbers)
+            for number in numbers:
+                history = [[turn.question, turn.answer] for turn in record.turns[:number]]
+                turn = record.turns[number]
+                told = [(question, _SEGMENT.sub("", answer)) for question, answer in history]
+                slots: dict[str, Any] = {"history": history, "turn": turn.question}
+                if teacher_forced:
+                    slots["forced_answer"] = turn.answer
+                reference = _reference(reader, regions, _targets(record.segments[number]))
+                reference |= {"dialogue_masks": total, "dialogue_turns": len(numbers)}
+                yield _sample(record, number, prompts.with_history(told, turn.question), slots, reference)
+
+    return FoodTask(
+        name=f"{DATASET}.dialogue" + (".teacher_forced" if teacher_forced else ""),
+        version=version,
+        dataset=DATASET,
+        split="test",
+        train_split="train",
+        protocol="teacher_forced" if teacher_forced else "strict",
+        summary="Answer a reasoning question about a meal, in a dialogue, by segmenting what it is about"
+        + (" (the right answer's text is given)." if teacher_forced else "."),
+        questions=(),
+        answer_kind="masks",
+        metrics=(
+            GENERALIZED_IOU_BY_DIALOGUE,
+            CUMULATIVE_IOU,
+            GENERALIZED_IOU,
+            queries.GENERALIZED_IOU_BY_MASK,
+            queries.ANSWERED_INGREDIENT,
+        ),
+        generation={"max_new_tokens": 192, "do_sample": False},
+        floors=("baseline:blind", "baseline:random"),
+        build=build,
+        vocabulary=lambda reader: tuple(reader.classes[1:]),
+        read=_read_turn,
+        oracle=pointing.oracle,
+    )
+
+
+def _read_turn(sample: Sample, answer: Answer, vocabulary: tuple[str, ...]) -> Reading:
+    """As a query for the targets' names, which the question does not say: by the noun phrase, then in their order.
+
+    The phrase before a mask may be half a sentence. Where it names no class it says nothing, and the order decides.
+    """
+    said = {normalise(mask["said"]): mask["label"] for mask in sample.reference["masks"]}
+
+    def name_of(label: str | None) -> str | None:
+        phrase = normalise(label or "")
+        return said.get(phrase) or (label if find_names(phrase, [*vocabulary, *said]) else None)
+
+    answer = replace(answer, masks=tuple(replace(mask, label=name_of(mask.label)) for mask in answer.masks))
+    names = list(dict.fromkeys(said.values()))
+    reading = pointing.read_query(replace(sample, slots={"ingredients": names}), answer)
+    shares = {
+        "iou_share": reading.values["iou_sum"] / sample.reference["dialogue_masks"],
+        "turn_share": 1.0 / sample.reference["dialogue_turns"],
+    }
+    return replace(reading, values={**reading.values, **shares})
+
+
+def _single_samples(reader: Any, records: Sequence[ReasoningRecord]) -> Iterable[Sample]:
+    from foodbench.metrics import masks
+
+    for record, regions, numbers in _dialogues(reader, records):
+        for number in numbers:
+            reference = _reference(reader, regions, _targets(record.segments[number]))
+            one = Sample("", "", record.pair.image, "", {}, reference)
+            union = masks.union_of(pointing.reference_masks(one))
+            label = prompts.enumerate_names([mask["label"] for mask in reference["masks"]])
+            reference["masks"] = [{"label": label, "counts": union.counts}]
+            yield _sample(record, number, record.turns[number].question, {}, reference)
+
+
+def _read_single(sample: Sample, answer: Answer, _vocabulary: tuple[str, ...]) -> Reading:
+    """All masks of the answer together against the one target."""
+    from foodbench.metrics import masks
+
+    (true,) = pointing.reference_masks(sample)
+    given = [pointing.checked(mask, true.size) for mask in answer.masks]
+    error = next((found.error for found in given if found.error), None)
+    usable = [found.mask for found in given if found.mask is not None]
+    intersection, union = masks.intersection_union(masks.union_of(usable, true.size), true)
+    return Reading(
+        parsed=error is None and bool(usable),
+        values={
+            "intersection": float(intersection),
+            "union": float(union),
+            "iou": masks.iou(intersection, union),
+            "answered": float(bool(usable)),
+            "answered_query": float(bool(usable)),
+            "present_query": 1.0,
+        },
+        detail={"masks": {str(index): index for index, found in enumerate(given) if found.mask is not None}},
+        error=error,
+    )
+
+
+DIALOGUE = _dialogue(version=1)
+DIALOGUE_TEACHER_FORCED = _dialogue(version=1, teacher_forced=True)
+SINGLE = FoodTask(
+    name=f"{DATASET}.single",
+    version=1,
+    dataset=DATASET,
+    split="test",
+    train_split="train",
+    protocol="strict",
+    summary="Answer one reasoning question about a meal by segmenting what it is about.",
+    questions=(),
+    answer_kind="masks",
+    metrics=(GENERALIZED_IOU, CUMULATIVE_IOU, queries.ANSWERED_QUERY, GENERALIZED_IOU_OF_ANSWERED),
+    generation={"max_new_tokens": 192, "do_sample": False},
+    floors=("baseline:blind", "baseline:random"),
+    build=_single_samples,
+    vocabulary=lambda _reader: (),
+    read=_read_single,
+    oracle=pointing.oracle,
+)

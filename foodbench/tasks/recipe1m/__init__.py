@@ -1,0 +1,1 @@
+"""Tasks of Recipe1M."""

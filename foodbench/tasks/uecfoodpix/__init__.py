@@ -1,0 +1,1 @@
+"""Tasks of UEC-FoodPix Complete."""

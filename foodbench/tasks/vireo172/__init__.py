@@ -1,0 +1,1 @@
+"""Tasks of VIREO Food-172."""
