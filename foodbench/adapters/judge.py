@@ -1,4 +1,4 @@
-"""A judge: a served model that rates texts. It is asked like any served model, with instructions and without a picture."""
+"""A judge: a served model that rates texts. Asked like any served model, with instructions and without a picture."""
 
 from __future__ import annotations
 

@@ -83,12 +83,14 @@ def message(
     answer: str,
 ) -> str:
     """The user's message: a JSON object with exactly `FIELDS`."""
-    told = [{"question": _cut(asked), "answer": _cut(answered)} for asked, answered in history]
-    fields = (told, _cut(question), _cut(reference), dict(facts), _cut(answer))
+    told = [{"question": cut(asked), "answer": cut(answered)} for asked, answered in history]
+    fields = (told, cut(question), cut(reference), dict(facts), cut(answer))
     return json.dumps(dict(zip(FIELDS, fields, strict=True)), ensure_ascii=False, indent=1)
 
 
-def _cut(text: str) -> str:
+def cut(text: str) -> str:
+    """A text of a length that judges and spreadsheets take."""
+    text = well_formed(text)
     more = len(text) - MAX_CHARACTERS
     return text if more <= 0 else f"{text[:MAX_CHARACTERS]} [{more:,} more characters]"
 
@@ -102,10 +104,13 @@ def read_reply(reply: str) -> Verdict:
     found = [plain for plain in _objects(without_reasoning(reply)[:MAX_CHARACTERS]) if _WANTED in plain]
     if not found:
         return Verdict(None, error=f"no JSON object with a rating: {printable(reply.strip(), limit=200) or '(empty)'}")
-    ratings = [_number(plain[_WANTED]) for plain in found]
-    if None in ratings:
-        said = printable(json.dumps(found[ratings.index(None)][_WANTED]), limit=80)
-        return Verdict(None, error=f"the rating is {said}, not a number from {LOWEST:g} to {HIGHEST:g}")
+    ratings: list[float] = []
+    for plain in found:
+        rating = _number(plain[_WANTED])
+        if rating is None:
+            said = printable(json.dumps(plain[_WANTED]), limit=80)
+            return Verdict(None, error=f"the rating is {said}, not a number from {LOWEST:g} to {HIGHEST:g}")
+        ratings.append(rating)
     if len(set(ratings)) > 1:
         return Verdict(None, error="it holds several ratings: " + ", ".join(f"{rating:g}" for rating in ratings[:5]))
     reason = found[-1].get("reason")

@@ -1,4 +1,4 @@
-"""What a metric is: one number made of numbers that each sample carries, in one of five ways.
+"""What a metric is: one number made of numbers that each sample carries, in one of six ways.
 
 Nothing else is allowed, on purpose: then a result can be recomputed from the stored samples, split into slices, and
 resampled by cluster without asking the model, or the task's code, again.
@@ -17,7 +17,8 @@ from foodbench.metrics.inputs import MetricInputError, finite_vector, require_sa
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-MetricKind = Literal["proportion", "mean", "ratio", "median", "of_sums"]
+MetricKind = Literal["proportion", "mean", "share", "ratio", "median", "of_sums"]
+_RATIOS = ("share", "ratio")
 Values = Mapping[str, float]
 """What one sample carries (`Score.values`)."""
 
@@ -29,17 +30,18 @@ class Metric:
     Attributes:
         id: the name that is printed and stored; it says its convention, e.g. `giou.sample`, `pmae.kcal`.
         kind: `proportion` is the mean of values that are 0 or 1, `mean` the mean of any values, `median` their median,
-            `ratio` the sum of `value` divided by the sum of `over`; `of_sums` is `function` of the sums of `keys`
+            `ratio` the sum of `value` divided by the sum of `over`, and `share` one in which both count the same things
+            (`value` of the `over` names of a query were answered); `of_sums` is `function` of the sums of `keys`
             (corpus BLEU, macro F1, mIoU, a correlation: all are functions of sums). All samples weigh the same in the
             means and in the median.
         value: key of the per-sample value; not for `of_sums`.
-        over: key of the per-sample denominator; for `ratio` only.
+        over: key of the per-sample denominator; for `ratio` and `share` only.
         unit: of the aggregated number: `%`, `kcal`, `g`, or empty for a bare number such as an IoU between 0 and 1.
         higher_is_better: direction.
         description: one sentence for people.
         scale: factor on the aggregated number, e.g. 100 for one in percent.
         bounds: the least and the greatest that the number can be, before `scale`; intervals are cut there.
-        when_zero: the ratio (before `scale`) where the denominators sum to zero; None: it does not exist then.
+        when_zero: the ratio or share (before `scale`) where the denominators sum to zero; None: it does not exist then.
         function: `module:name` of what an `of_sums` metric is; given the sums by key (an absent key is zero), it
             returns the number before `scale`, or None where it does not exist.
         keys: what `function` needs: exact keys, or prefixes that end in `/` and stand for all keys below them
@@ -64,14 +66,14 @@ class Metric:
     def __post_init__(self) -> None:
         if self.kind not in get_args(MetricKind):
             raise MetricInputError(f"Metric '{self.id}': unknown kind '{self.kind}'.")
-        if (self.kind == "ratio") != (self.over is not None):
-            raise MetricInputError(f"Metric '{self.id}': 'over' goes with kind 'ratio', and only with it.")
+        if (self.kind in _RATIOS) != (self.over is not None):
+            raise MetricInputError(f"Metric '{self.id}': 'over' goes with kinds 'ratio' and 'share', only with them.")
         if (self.kind == "of_sums") != (self.function is not None and bool(self.keys)):
             raise MetricInputError(f"Metric '{self.id}': 'function' and 'keys' go with kind 'of_sums', only with it.")
         if (self.kind == "of_sums") == bool(self.value):
             raise MetricInputError(f"Metric '{self.id}': 'value' goes with every kind but 'of_sums'.")
-        if self.when_zero is not None and self.kind != "ratio":
-            raise MetricInputError(f"Metric '{self.id}': 'when_zero' goes with kind 'ratio' only.")
+        if self.when_zero is not None and self.kind not in _RATIOS:
+            raise MetricInputError(f"Metric '{self.id}': 'when_zero' goes with kinds 'ratio' and 'share' only.")
         if not self.bounds[0] < self.bounds[1]:
             raise MetricInputError(f"Metric '{self.id}': 'bounds' must ascend, not {self.bounds}.")
         if not math.isfinite(self.scale) or self.scale <= 0:
@@ -120,7 +122,7 @@ class Metric:
 
         Args:
             values: shape (n,), one per sample.
-            over: shape (n,), the denominators; for `ratio` only.
+            over: shape (n,), the denominators; for `ratio` and `share` only.
 
         Returns:
             The number, or None where it does not exist: no samples, or denominators that sum to zero while
@@ -128,10 +130,11 @@ class Metric:
 
         Raises:
             MetricInputError: not finite, of different lengths, not 0 or 1 in a proportion, negative denominators,
-                or `over` where the kind has none (or the reverse).
+                a share's value that is not between 0 and its denominator, or `over` where the kind has none (or the
+                reverse).
         """
         numerators = self._column(self.value, values)
-        if self.kind != "ratio":
+        if self.kind not in _RATIOS:
             if over is not None:
                 raise MetricInputError(f"Metric '{self.id}' takes no denominators.")
             if self.kind == "proportion" and not ((numerators == 0) | (numerators == 1)).all():
@@ -144,11 +147,13 @@ class Metric:
                 return self.scale * float(np.median(numerators))
             return self.scale * (math.fsum(numerators) / numerators.size)
         if over is None:
-            raise MetricInputError(f"Metric '{self.id}' is a ratio: it needs denominators.")
+            raise MetricInputError(f"Metric '{self.id}' is a {self.kind}: it needs denominators.")
         denominators = self._column(str(self.over), over)
         require_same_length(f"'{self.value}'", numerators.size, f"'{self.over}'", denominators.size)
         if (denominators < 0).any():
             raise MetricInputError(f"Metric '{self.id}': the denominators '{self.over}' must not be negative.")
+        if self.kind == "share" and not ((numerators >= 0) & (numerators <= denominators)).all():
+            raise MetricInputError(f"Metric '{self.id}': '{self.value}' must lie between 0 and '{self.over}'.")
         if not numerators.size:
             return None
         total = math.fsum(denominators)

@@ -23,7 +23,7 @@ TOLERANCE = 0.2
 
 CONSISTENT = Metric(
     id="atwater_consistent",
-    kind="ratio",
+    kind="share",
     value="atwater_consistent",
     over="atwater_checkable",
     unit="%",

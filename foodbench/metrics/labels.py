@@ -186,7 +186,7 @@ def _pooled_metrics(prefix: str) -> list[Metric]:
     return [
         Metric(
             id=prefix + name,
-            kind="ratio",
+            kind="share",
             value=prefix + value,
             over=prefix + over,
             unit="%",

@@ -12,7 +12,7 @@ from foodbench.metrics.aggregate import Metric
 def _share(metric_id: str, value: str, over: str, description: str, *, higher_is_better: bool = True) -> Metric:
     return Metric(
         id=metric_id,
-        kind="ratio",
+        kind="share",
         value=value,
         over=over,
         unit="%",

@@ -2,19 +2,19 @@
 
 A sample may have several masks. Three averages of their IoU are in use, and they differ:
 
-* `giou.sample`: the mean over samples of the mean over a sample's masks (FoodLMM's evaluate/ref_seg.py). Where a sample
-  is a whole dialogue, as in its FoodReasonSeg figures, the same number is called `giou.dialogue`.
+* `giou.sample`: the mean over samples of the mean over a sample's masks (FoodLMM's evaluate/ref_seg.py). In its
+  FoodReasonSeg figures a sample is a whole dialogue; here one is a turn, and `giou.dialogue` is the mean over dialogues.
 * `giou.mask` (`foodbench.metrics.queries`): the mean over all masks of all samples (LISA's `validate`, which weighs a
   sample by its number of masks).
 * `ciou`: all pixels together.
 
-An empty mask where none is due counts as 1. `pair_values` makes the per-sample values of all of them.
+An empty mask where none is due counts as 1. `pair_values` makes the per-sample values; a task adds a turn's
+share of its dialogue.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from math import fsum
 
 from foodbench.metrics.aggregate import Metric
@@ -36,10 +36,22 @@ GENERALIZED_IOU = Metric(
     bounds=(0.0, 1.0),
     description="Mean over samples of intersection over union; an empty mask where none is due counts as 1.",
 )
-GENERALIZED_IOU_BY_DIALOGUE = replace(
-    GENERALIZED_IOU,
+GENERALIZED_IOU_BY_DIALOGUE = Metric(
     id="giou.dialogue",
-    description="Mean over dialogues of the mean IoU of a dialogue's masks; empty where none is due counts as 1.",
+    kind="ratio",
+    value="iou_share",
+    over="turn_share",
+    bounds=(0.0, 1.0),
+    description="Mean over dialogues of the mean over a dialogue's masks of IoU (FoodLMM's evaluator); a sample is one "
+    "turn and carries its masks' share of its dialogue.",
+)
+GENERALIZED_IOU_OF_ANSWERED = Metric(
+    id="giou.answered",
+    kind="ratio",
+    value="iou",
+    over="answered",
+    bounds=(0.0, 1.0),
+    description="Mean IoU of the samples that got a mask; leaving samples out raises it.",
 )
 BOUNDARY_IOU = Metric(
     id="boundary_iou",

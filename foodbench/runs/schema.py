@@ -1,8 +1,8 @@
 """The files of a run as pydantic models; their JSON Schemas are published under `docs/schema` (`foodbench schema`).
 
 A run is a folder: `run.json`, and for each task `<task>@<version>/` with `samples.jsonl` and `result.json` (and, while
-the task is running, `answers*.jsonl`; and if its answers were rated, `ratings.jsonl`). Everything that depends on the clock is under a key named `time`, so that two
-runs can be compared by dropping those keys.
+the task is running, `answers*.jsonl`; and if its answers were rated, `ratings.jsonl`). Everything that depends on the
+clock is under a key named `time`, so that two runs can be compared by dropping those keys.
 """
 
 from __future__ import annotations
@@ -51,7 +51,8 @@ class TaskIdentity(_Strict):
     prompt_fingerprint: str = Field(description="Digest of the way of asking alone.")
     control: str | None = Field(
         default=None,
-        description="What was shown instead of the right pictures, wrong-image or blank-image: such a result is not ranked.",
+        description="What was shown instead of the right pictures, wrong-image or blank-image; such a result is not "
+        "ranked.",
     )
 
 
@@ -132,7 +133,7 @@ class RatingTime(_Strict):
 
 
 class RatingRecord(_Strict):
-    """One line of `ratings.jsonl`: what one rater thinks of one answer. The last line of a rater on an answer counts."""
+    """One line of `ratings.jsonl`: what a rater thinks of an answer. A rater's last line on an answer counts."""
 
     sample_id: str
     rater: str = Field(description="A person's name, or the judge model's identity and the digest of its instructions.")

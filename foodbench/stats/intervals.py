@@ -178,13 +178,42 @@ def proportion(
     column = finite_vector("'values'", values)
     if not ((column == 0) | (column == 1)).all():
         raise MetricInputError("A proportion's values must be 0 or 1.")
-    groups = _group(column, np.ones_like(column), clusters)
-    if groups.count < 2:
+    return share(column, np.ones_like(column), clusters, confidence)
+
+
+def share(
+    values: Sequence[float] | npt.NDArray[Any],
+    over: Sequence[float] | npt.NDArray[Any],
+    clusters: Sequence[Any] | npt.NDArray[Any],
+    confidence: float = 0.95,
+) -> Interval:
+    """Interval of sum(values) / sum(over) where each value counts some of what `over` counts; as `proportion`.
+
+    A bootstrap fails where nearly all, or hardly any, are counted: with 3 of 135 its upper end is anywhere up to 1.
+
+    Args:
+        values: shape (n,), counts.
+        over: shape (n,), counts, each at least the value.
+        clusters: shape (n,), cluster names.
+        confidence: nominal coverage.
+
+    Raises:
+        MetricInputError: a value that is not between 0 and its denominator, different lengths, or a confidence outside
+            0 to 1.
+    """
+    _check_confidence(confidence)
+    column, trials = finite_vector("'values'", values), finite_vector("'over'", over)
+    require_same_length("'values'", column.size, "'over'", trials.size)
+    if not ((column >= 0) & (column <= trials)).all():
+        raise MetricInputError("A share's values must lie between 0 and their denominators.")
+    groups = _group(column, trials, clusters)
+    if groups.count < 2 or groups.weights.sum() == 0:
         return _none(confidence)
-    if groups.count == column.size:
+    total = float(groups.weights.sum())
+    if groups.count == total == column.size:
         return wilson(int(column.sum()), column.size, confidence)
     rate, error = groups.estimate, groups.standard_error
-    effective = min(rate * (1 - rate) / error**2, column.size) if error > 0 else float(groups.count)
+    effective = min(rate * (1 - rate) / error**2, total) if error > 0 else float((groups.weights > 0).sum())
     low, high = _score_ends(rate, effective, _t_quantile(confidence, groups.count - 1))
     return Interval(low, high, "wilson.clustered", confidence)
 
@@ -417,9 +446,9 @@ def interval(
     Not of `of_sums`, which has no one column: see `bootstrap_of_sums`.
 
     Args:
-        kind: `proportion`, `mean`, `median` or `ratio`.
+        kind: `proportion`, `mean`, `median`, `share` or `ratio`.
         values: shape (n,).
-        over: shape (n,), denominators of a ratio; None for the other kinds.
+        over: shape (n,), denominators of a ratio or share; None for the other kinds.
         clusters: shape (n,), cluster names.
         confidence: nominal coverage.
         seed: of the bootstrap of a ratio.
@@ -428,12 +457,14 @@ def interval(
     Raises:
         MetricInputError: as the function of that kind; or `over` is missing, or given where it has no place.
     """
-    if (kind == "ratio") != (over is not None):
-        raise MetricInputError(f"Denominators go with kind 'ratio', and only with it; the kind is '{kind}'.")
+    if (kind in ("ratio", "share")) != (over is not None):
+        raise MetricInputError(f"Denominators go with kinds 'ratio' and 'share', only with them; the kind is '{kind}'.")
     if kind == "proportion":
         return proportion(values, clusters, confidence)
     if kind == "median":
         return bootstrap_median(values, clusters, STATISTIC_RESAMPLES, seed, confidence, bounds=bounds)
     if over is None:
         return clustered_mean(values, clusters, confidence, bounds=bounds)
+    if kind == "share":
+        return share(values, over, clusters, confidence)
     return bootstrap_ratio(values, over, clusters, RESAMPLES, seed, confidence, bounds=bounds)

@@ -68,6 +68,8 @@ class FoodTask:
         metrics: what is reported; the first is the primary one.
         headline: how many of them, from the first, are shown in a table of several tasks: those that must not be shown
             apart (a refusal rate without the answered rate says nothing).
+        selective: whether `build` leaves out records by what they hold (photos with too few ingredients, say); a limit
+            then counts what is left.
         generation: settings for the model's decoding.
         floors: baselines that answer without looking; the best of them is the floor.
         build: turns records of a split into samples; given the open reader, the records and the task's version.
@@ -93,6 +95,7 @@ class FoodTask:
     read: Callable[[Sample, Answer, tuple[str, ...]], Reading]
     oracle: Callable[[Sample], Answer]
     headline: int = 3
+    selective: bool = False
 
     @property
     def versioned_name(self) -> str:
@@ -156,6 +159,10 @@ class FoodTask:
         return self._samples(reader, reader.records(self.train_split), limit=limit, seed=seed)
 
     def _samples(self, reader: Any, records: Sequence[Any], *, limit: int | None, seed: int) -> tuple[Sample, ...]:
+        if self.selective and limit is not None:
+            samples = sorted(self.build(reader, records), key=lambda sample: sample.sample_id)
+            kept = set(spread(list(dict.fromkeys(sample.cluster for sample in samples)), limit, seed))
+            return tuple(sample for sample in samples if sample.cluster in kept)
         chosen = spread(records, limit, seed)
         return tuple(sorted(self.build(reader, chosen), key=lambda sample: sample.sample_id))
 

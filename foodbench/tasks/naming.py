@@ -79,6 +79,7 @@ def list_ingredients(
     *,
     version: int,
     sample_id: str,
+    primary: str = "f1.sample",
 ) -> FoodTask:
     """Which ingredients of the dataset's list are in the photo?
 
@@ -92,6 +93,7 @@ def list_ingredients(
         vocabulary: all names that count.
         version: of the task.
         sample_id: the records' field that is unique, e.g. `image_id`.
+        primary: id of the metric that comes first: the one that papers on this dataset report.
     """
 
     def build(reader: Any, records: Sequence[Any]) -> Iterable[Sample]:
@@ -115,7 +117,7 @@ def list_ingredients(
         summary="List the ingredients in the picture (names of the dataset's list count).",
         questions=(prompts.INGREDIENTS,),
         answer_kind="labels",
-        metrics=labels.label_metrics(),
+        metrics=tuple(sorted(labels.label_metrics(), key=lambda metric: metric.id != primary)),
         generation={"max_new_tokens": 256, "do_sample": False},
         floors=("baseline:blind", "baseline:random"),
         build=build,

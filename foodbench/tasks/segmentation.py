@@ -108,17 +108,18 @@ def refer(dataset: str, count: int, *, version: int, teacher_forced: bool = Fals
         metrics=(
             CUMULATIVE_IOU,
             GENERALIZED_IOU,
-            *((queries.GENERALIZED_IOU_BY_MASK,) if several else ()),
             queries.ANSWERED_INGREDIENT,
-            *((queries.ANSWERED_QUERY,) if several else ()),
             *((queries.REFUSED_INGREDIENT,) if several and not teacher_forced else ()),
+            *((queries.ANSWERED_QUERY, queries.GENERALIZED_IOU_BY_MASK) if several else ()),
         ),
+        headline=4 if several and not teacher_forced else 3,
         generation={"max_new_tokens": 64 * min(count, 3), "do_sample": False},
         floors=_FLOORS,
         build=build,
         vocabulary=lambda _reader: (),
         read=pointing.read_query,
         oracle=pointing.oracle,
+        selective=True,
     )
 
 
@@ -163,8 +164,8 @@ def absent(dataset: str, count: int, *, version: int) -> FoodTask:
         metrics=(
             queries.RIGHT_QUERY,
             queries.REFUSED_QUERY,
-            *((queries.REFUSED_INGREDIENT,) if count > 1 else ()),
             queries.ANSWERED_INGREDIENT,
+            *((queries.REFUSED_INGREDIENT,) if count > 1 else ()),
         ),
         generation={"max_new_tokens": 64 * count, "do_sample": False},
         floors=("baseline:refuse", "baseline:blind"),
@@ -172,6 +173,7 @@ def absent(dataset: str, count: int, *, version: int) -> FoodTask:
         vocabulary=lambda _reader: (),
         read=pointing.read_query,
         oracle=pointing.oracle,
+        selective=True,
     )
 
 
@@ -201,10 +203,10 @@ def everything(dataset: str, *, version: int) -> FoodTask:
         answer_kind="masks",
         metrics=(
             CUMULATIVE_IOU,
-            GENERALIZED_IOU,
-            queries.GENERALIZED_IOU_BY_MASK,
             queries.ANSWERED_INGREDIENT,
             queries.HALLUCINATED_MASKS,
+            GENERALIZED_IOU,
+            queries.GENERALIZED_IOU_BY_MASK,
             BOUNDARY_IOU,
         ),
         generation={"max_new_tokens": 256, "do_sample": False},
@@ -213,4 +215,5 @@ def everything(dataset: str, *, version: int) -> FoodTask:
         vocabulary=lambda reader: tuple(_class_ids(reader)),
         read=pointing.read_everything,
         oracle=pointing.oracle,
+        selective=True,
     )

@@ -27,6 +27,7 @@ class StubTask:
     test: Sequence[Sample] = ()
     name: str = "stub.task"
     train_split: str = "train"
+    protocol: str = "strict"
 
     def train_samples(self, choice: Any, *, limit: int | None = None, seed: int = 0) -> tuple[Sample, ...]:
         return tuple(self.train)[:limit]

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
 import pytest
-from stub_tasks import CHOICE, StubTask, label_sample, mask_sample, nutrition_sample, save_image
+from stub_tasks import (
+    CHOICE,
+    StubTask,
+    label_sample,
+    labels_sample,
+    mask_sample,
+    nutrition_sample,
+    save_image,
+    text_sample,
+)
 
 from foodbench.adapters.base import ask, prepare
-from foodbench.adapters.baselines import Blind, Majority, Mean, Oracle, RandomDraw
+from foodbench.adapters.baselines import Blind, Majority, Mean, Oracle, RandomDraw, Refuse, usual_labels
 from foodbench.adapters.location import best_region, foreground_map, image_size, stretch
 from foodbench.adapters.resolve import load_adapter
 from foodbench.core.errors import UnsupportedTask, UsageError
 from foodbench.core.types import Nutrition
 from foodbench.data.roots import resolve
 from foodbench.metrics import masks
+from foodbench.stats.summary import point_values
 from foodbench.tasks import TASKS
 
 
@@ -191,31 +202,74 @@ def test_oracle_can_be_told_the_samples_and_knows_no_others():
         ask(oracle, [task.request(label_sample(7, "?"))])
 
 
-@pytest.mark.parametrize("task_name", ["food101.dish", "nutrition5k.total", "foodseg103.refer1"])
-def test_on_the_real_tasks_the_oracle_is_the_ceiling_and_the_rest_below(kitchen, task_name):
-    task = TASKS.get(task_name)
-    choice = resolve(task.dataset, "kitchen")
-    data = task.load(choice)
+def test_the_usual_labels_have_the_best_mean_f1():
+    train = [labels_sample(n, "rice", "egg") for n in range(3)] + [labels_sample(9, "rice", "tofu")]
+    assert usual_labels(train) == ("rice", "egg")
+    by_hand = {("rice",): 2 / 3, ("rice", "egg"): (3 + 0.5) / 4, ("rice", "egg", "tofu"): 0.8}
+    assert max(by_hand, key=by_hand.__getitem__) == ("rice", "egg")
+    (answer,) = answers_of(Blind(), StubTask("labels", train), train[:1])
+    assert answer.text == "rice, egg"
+    assert usual_labels([labels_sample(0)]) == ()
+
+
+def test_the_most_typical_text_is_the_one_closest_to_the_others():
+    texts = ["boil rice then serve", "boil rice then add egg then serve", "fry the steak", "boil rice then add tofu"]
+    train = [text_sample(number, text) for number, text in enumerate(texts)]
+    (answer,) = answers_of(Blind(), StubTask("text", train), train[:1])
+    assert answer.text == texts[1]
+
+
+def test_random_texts_and_sets_are_shuffled_references():
+    train = [text_sample(number, f"recipe {number}") for number in range(5)]
+    asked = [text_sample(100 + number, "?") for number in range(30)]
+    said = {answer.text for answer in answers_of(RandomDraw(), StubTask("text", train), asked)}
+    assert said == {f"recipe {number}" for number in range(5)}
+
+
+def test_medians_are_those_of_the_asked_ingredient():
+    def portion(number, ingredient, kcal):
+        return replace(nutrition_sample(number, kcal=kcal), slots={"ingredient": ingredient})
+
+    train = [portion(n, "rice", 100.0 + n) for n in range(5)] + [portion(9, "steak", 900.0)]
+    rice, steak = answers_of(
+        Blind(), StubTask("nutrition", train), [portion(20, "rice", 0.0), portion(21, "steak", 0.0)]
+    )
+    assert rice.nutrition.kcal == 102.0
+    assert steak.nutrition.kcal == 102.5, "one steak is too few: the median of all"
+
+
+def test_refuse_denies_every_name(plate):
+    sample = mask_sample(0, "rice", half("left"), plate)
+    (answer,) = answers_of(Refuse(), StubTask("masks", [sample]), [sample])
+    assert answer.text == "The rice is not found in this picture."
+    assert answer.masks == ()
+
+
+def measure(task, data, name):
+    adapter = load_adapter(f"baseline:{name}")
+    prepare(adapter, task, data.choice)
     requests = [task.request(sample) for sample in data.samples]
+    together = ask(adapter, requests)
+    singly = [ask(adapter, [request])[0] for request in reversed(requests[:8])][::-1]
+    assert singly == together[:8]  # neither the batch nor the order matters
+    scores = [
+        task.score(sample, answer.to_text(), data.vocabulary)
+        for sample, answer in zip(data.samples, together, strict=True)
+    ]
+    assert all(score.error is None for score in scores)
+    return point_values(task.metrics, scores)
+
+
+@pytest.mark.parametrize("task_name", TASKS.names())
+def test_random_answers_are_no_better_than_the_floor_and_the_floor_is_below_the_ceiling(kitchen, task_name):
+    task = TASKS.get(task_name)
+    data = task.load(resolve(task.dataset, "kitchen"))
     primary = task.metrics[0]
-
-    def measure(name):
-        adapter = load_adapter(f"baseline:{name}")
-        prepare(adapter, task, choice)
-        together = ask(adapter, requests)
-        singly = [ask(adapter, [request])[0] for request in reversed(requests)][::-1]
-        assert singly == together  # neither the batch nor the order matters
-        scores = [
-            task.score(sample, answer.to_text(), data.vocabulary)
-            for sample, answer in zip(data.samples, together, strict=True)
-        ]
-        assert all(score.parsed and score.error is None for score in scores)
-        over = [score.values[primary.over] for score in scores] if primary.over else None
-        return primary.compute([score.values[primary.value] for score in scores], over)
-
-    ceiling = measure("oracle")
-    assert ceiling == (1.0 * primary.scale if primary.higher_is_better else 0.0)
-    names = ["random", "blind", "colour", "majority" if task.answer_kind == "label" else "mean"]
-    for name in names:
-        value = measure(name)
-        assert value < ceiling if primary.higher_is_better else value > ceiling
+    sign = 1 if primary.higher_is_better else -1
+    ceiling = measure(task, data, "oracle")[primary.id]
+    floor = max(sign * measure(task, data, name.removeprefix("baseline:"))[primary.id] for name in task.floors)
+    chance = sign * measure(task, data, "random")[primary.id]
+    assert floor < sign * ceiling
+    # A random draw is a draw: two standard errors of a proportion of 24 answers, in the metric's scale.
+    spread = 0.2 * primary.scale if primary.bounds == (0.0, 1.0) else 0.25 * abs(floor)
+    assert chance <= floor + spread

@@ -32,6 +32,13 @@ class Returning:
         return self.answers
 
 
+class Task:
+    """As much of a task as preparation looks at."""
+
+    name = "food101.dish"
+    protocol = "strict"
+
+
 def test_text_answers_and_envelopes_become_answers():
     envelope = Answer(text="", nutrition=Nutrition(kcal=3.0)).to_text()
     answers = ask(Returning(["apple pie", Answer(text="x"), envelope]), REQUESTS)
@@ -142,7 +149,7 @@ def test_deliberate_errors_pass_through(error):
         def prepare(self, task, choice):
             raise error
 
-    for call in (lambda: ask(Raising(), REQUESTS), lambda: prepare(Raising(), None, None)):
+    for call in (lambda: ask(Raising(), REQUESTS), lambda: prepare(Raising(), Task(), None)):
         with pytest.raises(type(error)) as caught:
             call()
         assert caught.value is error
@@ -182,7 +189,7 @@ def test_optional_attributes_have_defaults():
     assert identity_of(Bare()).endswith("Bare")
     assert batch_size_of(Bare(), 8) == 8
     assert usage_of(Bare()) is None
-    prepare(Bare(), None, None)
+    prepare(Bare(), Task(), None)
 
 
 @pytest.mark.parametrize("size", [0, -1, 2.5, "8", True])
@@ -206,9 +213,6 @@ def test_failing_preparation_is_wrapped():
         def prepare(self, task, choice):
             raise OSError("weights gone")
 
-    class Task:
-        name = "food101.dish"
-
     with pytest.raises(AdapterFailed, match=r"food101\.dish.*OSError: weights gone"):
         prepare(Raising(), Task(), None)
 
@@ -219,3 +223,19 @@ def test_received_answers_travel_with_the_error():
     attach_received(error, {"a": Answer(text="x")})
     assert received(error) == {"a": Answer(text="x")}
     assert received(ValueError()) == {}
+
+
+def test_the_right_answers_text_is_given_only_to_adapters_that_read_it():
+    class Forced(Task):
+        protocol = "teacher_forced"
+
+    class Plain:
+        def answer(self, requests):
+            return []
+
+    class Reading(Plain):
+        reads_forced_answers = True
+
+    prepare(Reading(), Forced(), None)
+    with pytest.raises(UnsupportedTask, match="offers no way to do that"):
+        prepare(Plain(), Forced(), None)

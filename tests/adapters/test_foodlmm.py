@@ -56,12 +56,8 @@ def test_names_the_dish(adapter: FoodLMM, plates: list[tuple[Plate, ImageFile]])
     assert all(not answer.masks and answer.nutrition is None for answer in answers)
 
 
-def test_its_own_answers_forced_give_the_same_masks(
-    adapter: FoodLMM, plates: list[tuple[Plate, ImageFile]]
-) -> None:
-    free = [
-        request(image, prompts.REFER[0].format(ingredient=plate.portions[0].name)) for plate, image in plates[:8]
-    ]
+def test_its_own_answers_forced_give_the_same_masks(adapter: FoodLMM, plates: list[tuple[Plate, ImageFile]]) -> None:
+    free = [request(image, prompts.REFER[0].format(ingredient=plate.portions[0].name)) for plate, image in plates[:8]]
     said = ask(adapter, free)
     assert all(len(answer.masks) == 1 for answer in said)
     forced = [replace(one, slots={"forced_answer": answer.text}) for one, answer in zip(free, said, strict=True)]

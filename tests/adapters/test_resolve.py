@@ -6,6 +6,7 @@ import subprocess
 import sys
 from importlib.metadata import EntryPoint
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Literal
 
 import pytest
@@ -30,9 +31,12 @@ def _local_endpoint(monkeypatch):
     monkeypatch.setenv("OPENAI_BASE_URL", "http://localhost:9/v1")
 
 
+KINDS = ("majority", "mean", "random", "blind", "refuse", "colour", "oracle")
+
+
 def test_every_baseline_loads_by_name():
     names = [info.name for info in describe_models() if info.name.startswith("baseline:")]
-    assert {f"baseline:{kind}" for kind in ("majority", "mean", "random", "blind", "colour", "oracle")} == set(names)
+    assert {f"baseline:{kind}" for kind in KINDS} == set(names)
     for name in names:
         assert identity_of(load_adapter(name)).startswith(name)
 
@@ -242,12 +246,12 @@ def test_declared_identity_prepare_and_usage_are_passed_on(user_module):
     module = user_module(
         "class M:\n"
         "    identity = 'my-model'\n"
-        "    def answer(self, r): return [self.task] * len(r)\n"
+        "    def answer(self, r): return [self.task.name] * len(r)\n"
         "    def prepare(self, task, choice): self.task = task\n"
         "    def usage(self): return {'tokens': 3}\n"
     )
     adapter = load_adapter(f"py:{module}:M")
-    adapter.prepare("the task", None)
+    adapter.prepare(SimpleNamespace(name="the task", protocol="strict"), None)
     assert identity_of(adapter) == "my-model"
     assert ask(adapter, REQUESTS)[0].text == "the task"
     assert usage_of(adapter) == {"tokens": 3}

@@ -54,13 +54,13 @@ def test_tables_and_lists_of_a_project_file(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("foodbench.toml").write_text(
-        '[run]\nmodel = "baseline:random"\ntasks = ["food101.dish", "nutrition5k.*"]\n[run.model-args]\nseed = 3\n'
+        '[run]\nmodel = "baseline:random"\ntasks = ["food101.dish", "nutrition5k.t*"]\n[run.model-args]\nseed = 3\n'
     )
     assert foodbench("run", "--quiet").code == 0
     (path,) = Path(os.environ["FOODBENCH_RUNS"]).rglob("run.json")
     run = json.loads(path.read_text())
     assert run["model"]["args"] == {"seed": "3"}
-    assert set(run["tasks"]) == {"food101.dish@1", "nutrition5k.total@1"}
+    assert set(run["tasks"]) == {"food101.dish@1", "nutrition5k.total@2"}
 
 
 @pytest.mark.parametrize(

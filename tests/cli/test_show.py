@@ -47,7 +47,7 @@ def test_task_card_has_the_wordings_with_slots(foodbench: Foodbench, kitchen: Pa
     assert {metric["id"]: metric["formula"] for metric in found["metrics"]} == {
         "ciou": "sum of intersection / sum of union",
         "giou.sample": "mean of iou",
-        "answered": "100 x mean of answered",
+        "answered.ingredient": "100 x sum of answered / sum of present",
     }
 
 
@@ -130,12 +130,12 @@ def any_sample(runs: Path, task: str) -> str:
 
 
 def test_mask_sample(foodbench: Foodbench, runs: Path, tmp_path: Path) -> None:
-    sample_id = any_sample(runs, "foodseg103.refer1@1")
+    sample_id = any_sample(runs, "foodseg103.refer1@2")
     picture = tmp_path / "picture.png"
     output = foodbench("show", "parrot-1", "--sample", sample_id, "--out", picture)
     assert output.code == 0
     assert field(output, "sample") == sample_id
-    assert field(output, "task") == "foodseg103.refer1@1 (kitchen edition)"
+    assert field(output, "task") == "foodseg103.refer1@2 (kitchen edition)"
     assert field(output, "answer") == "It is here."
     assert "mask 'table' of" in output.out
     assert field(output, "picture") == str(picture)
@@ -147,7 +147,7 @@ def test_mask_sample(foodbench: Foodbench, runs: Path, tmp_path: Path) -> None:
     half = orange[:, page.shape[1] // 2 :]
     record = next(
         each
-        for each in RunFolder(runs / "parrot-11aa").task("foodseg103.refer1@1").samples()
+        for each in RunFolder(runs / "parrot-11aa").task("foodseg103.refer1@2").samples()
         if each.sample_id == sample_id
     )
     assert record.values["iou"] > 0.3
@@ -166,11 +166,11 @@ def test_default_picture_lies_in_the_run(foodbench: Foodbench, runs: Path) -> No
 
 
 def test_sample_as_json(foodbench: Foodbench, runs: Path) -> None:
-    sample_id = any_sample(runs, "foodseg103.refer1@1")
+    sample_id = any_sample(runs, "foodseg103.refer1@2")
     found = json.loads(foodbench("show", "parrot-1", "--sample", sample_id, "--json").out)
     assert found["schema"] == "foodbench.show.sample/1"
     assert found["record"]["sample_id"] == sample_id
-    assert found["slots"]["ingredient"] in found["question"]
+    assert found["slots"]["ingredients"][0] in found["question"]
     assert found["changed"] is None
     assert Path(found["picture"]).is_file()
 
@@ -186,7 +186,7 @@ def test_hostile_answer_cannot_reach_the_terminal(foodbench: Foodbench, runs: Pa
 
 
 def test_unknown_sample_and_task(foodbench: Foodbench, runs: Path) -> None:
-    sample_id = any_sample(runs, "foodseg103.refer1@1")
+    sample_id = any_sample(runs, "foodseg103.refer1@2")
     output = foodbench("show", "parrot-1", "--sample", f"{sample_id}0")
     assert output.code == 2
     assert f"Did you mean {sample_id}" in output.err

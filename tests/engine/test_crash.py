@@ -94,7 +94,8 @@ def test_two_processes_give_the_file_of_one(kitchen: Path, tmp_path: Path) -> No
 
 
 def test_the_included_model_keeps_its_level_on_one_process_and_on_two(kitchen: Path, tmp_path: Path) -> None:
-    arguments = ["run", "--model", "foodlmm", "--tasks", "all", "--batch-size", "8", "--quiet"]
+    tasks = "food101.dish,nutrition5k.total,foodseg103.refer1,recipe1m.recipe,foodseg103.refer3.teacher_forced"
+    arguments = ["run", "--model", "foodlmm", "--tasks", tasks, "--batch-size", "8", "--quiet"]
     single = run([*arguments, "--out", str(tmp_path / "one")])
     double = run([*arguments, "--out", str(tmp_path / "two")], TORCHRUN)
     assert single.returncode == 0, single.stderr[-2000:]
@@ -104,7 +105,7 @@ def test_the_included_model_keeps_its_level_on_one_process_and_on_two(kitchen: P
     value = {
         metric["id"]: metric["value"]
         for name, (document, *_) in files.items()
-        if name.endswith("result.json")
+        if name.endswith("result.json") and "refer3" not in name
         for metric in document["metrics"]
     }
     # Floors well under what it reaches on 200 plates each (see README), well over any blind answer.

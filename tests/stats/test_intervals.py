@@ -252,3 +252,41 @@ def test_bootstrap_median_agrees_with_scipy_and_respects_clusters():
 def test_no_bootstrap_interval_of_what_does_not_vary(clusters):
     assert intervals.bootstrap_median([1.0] * 5, clusters).method == "none"
     assert intervals.bootstrap_of_sums(_mean_of_sums, [{"v": 1.0, "n": 1.0}] * 5, clusters).method == "none"
+
+
+def test_a_share_of_single_trials_is_a_proportion():
+    values, clusters = [1, 0, 1, 1, 0, 1], ["a", "a", "b", "c", "c", "d"]
+    assert intervals.share(values, [1] * 6, clusters) == proportion(values, clusters)
+    assert intervals.share([1, 0, 1], [1, 1, 1], ["a", "b", "c"]) == wilson(2, 3)
+
+
+def test_a_share_of_rare_events_has_a_short_interval():
+    """Three of 135: what a bootstrap-t puts anywhere up to 1."""
+    values = np.zeros(135)
+    values[[3, 40, 90]] = 1
+    ends = intervals.share(values, np.ones(135), np.arange(135) // 3)
+    exact = scipy.stats.binomtest(3, 135).proportion_ci(method="exact")
+    assert ends.low < 3 / 135 < ends.high
+    assert ends.high == pytest.approx(exact.high, abs=0.02)
+
+
+def test_a_share_by_names_covers_as_it_says():
+    """40 queries of one to five names, answered at a rate that differs by query: nominal 95 %."""
+    rng = np.random.default_rng(11)
+    hits = 0
+    for _ in range(400):
+        over = rng.integers(1, 6, 40)
+        rates = rng.beta(6, 1, 40)
+        ends = intervals.share(rng.binomial(over, rates), over, np.arange(40))
+        hits += ends.low <= 6 / 7 <= ends.high
+    assert hits / 400 > 0.92
+
+
+@pytest.mark.parametrize(("values", "over"), [([2.0], [1.0]), ([-1.0], [1.0])])
+def test_a_share_counts_some_of_what_there_is(values, over):
+    with pytest.raises(MetricInputError, match="between 0 and"):
+        intervals.share(values, over, ["a"])
+
+
+def test_a_share_of_nothing_has_no_interval():
+    assert intervals.share([0.0, 0.0], [0.0, 0.0], ["a", "b"]).method == "none"

@@ -73,4 +73,3 @@ def test_a_run_under_control_says_so_and_shows_what_is_earned_blindly(
     (run,) = out.iterdir()
     assert run_command(["score", str(run)]) == 0
     assert f"control {control}" in capsys.readouterr().out
-

@@ -20,32 +20,19 @@ from typing import Any
 from foodbench.core.types import Answer, Sample
 from foodbench.data.records import ReasoningRecord, Segment
 from foodbench.metrics import queries
-from foodbench.metrics.aggregate import Metric
 from foodbench.metrics.reading.names import find_names, normalise
-from foodbench.metrics.segmentation import CUMULATIVE_IOU, GENERALIZED_IOU
+from foodbench.metrics.segmentation import (
+    CUMULATIVE_IOU,
+    GENERALIZED_IOU,
+    GENERALIZED_IOU_BY_DIALOGUE,
+    GENERALIZED_IOU_OF_ANSWERED,
+)
 from foodbench.tasks import pointing, prompts
 from foodbench.tasks.base import FoodTask, Reading
 from foodbench.tasks.regions import Regions, regions_of
 
 DATASET = "foodreasonseg"
 _SEGMENT = re.compile(r"\s*\[SEG\d*\]")
-
-GENERALIZED_IOU_BY_DIALOGUE = Metric(
-    id="giou.dialogue",
-    kind="ratio",
-    value="iou_share",
-    over="turn_share",
-    bounds=(0.0, 1.0),
-    description="Mean over dialogues of the mean over a dialogue's masks of IoU (FoodLMM's evaluator).",
-)
-GENERALIZED_IOU_OF_ANSWERED = Metric(
-    id="giou.answered",
-    kind="ratio",
-    value="iou",
-    over="answered",
-    bounds=(0.0, 1.0),
-    description="Mean IoU of the questions that got a mask; leaving questions out raises it.",
-)
 
 
 def _targets(segments: Sequence[Segment]) -> dict[int, str]:
@@ -129,6 +116,7 @@ def _dialogue(*, version: int, teacher_forced: bool = False) -> FoodTask:
         vocabulary=lambda reader: tuple(reader.classes[1:]),
         read=_read_turn,
         oracle=pointing.oracle,
+        selective=True,
     )
 
 
@@ -209,4 +197,5 @@ SINGLE = FoodTask(
     vocabulary=lambda _reader: (),
     read=_read_single,
     oracle=pointing.oracle,
+    selective=True,
 )

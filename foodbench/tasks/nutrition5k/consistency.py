@@ -2,9 +2,9 @@
 
 No paper measures it. A model is asked for the nutrition of every ingredient and of the whole meal; then its energy must
 follow from its macronutrients (Atwater), its parts must add up to its total, it must not list what is not there, and an
-empty plate has no calories. Being consistent is cheap (the train split's mean is): it says something only beside the
-errors of `nutrition5k.total`. The reference's own gaps, by which real food differs from Atwater's factors, are the
-ceiling.
+empty plate has no calories. Being consistent is cheap, as another plate's true values are: an answer is `sound` if it
+is consistent and lists nothing that is not there. The reference's own gaps, by which real food differs from Atwater's
+factors, are the ceiling.
 """
 
 from __future__ import annotations
@@ -66,9 +66,18 @@ CONSISTENT = Metric(
     description="Share of answers that state all totals and, for a plate that holds something, its parts; whose parts' "
     "energy is within 10 % of the total's, and whose macronutrients' is within 20 % of it. Silence is not consistent.",
 )
+SOUND = Metric(
+    id="sound",
+    kind="proportion",
+    value="sound",
+    unit="%",
+    scale=100.0,
+    bounds=(0.0, 1.0),
+    description="Share of answers that are consistent and give nutrition to nothing that is not on the plate.",
+)
 HALLUCINATED = Metric(
     id="hallucinated",
-    kind="ratio",
+    kind="share",
     value="wrong_parts",
     over="parts",
     unit="%",
@@ -118,7 +127,8 @@ def _read(sample: Sample, answer: Answer, vocabulary: tuple[str, ...]) -> Readin
         "stated.parts": float(bool(parts)),
     }
     adds_up = gaps["kcal"] <= PARTS_TOLERANCE if "kcal" in gaps else not sample.reference["parts"] and not parts
-    values["consistent"] = float(bool(values["stated.total"] and values["atwater_consistent"]) and adds_up)
+    consistent = bool(values["stated.total"] and values["atwater_consistent"]) and adds_up
+    values |= {"consistent": float(consistent), "sound": float(consistent and not wrong)}
     return Reading(
         parsed=bool(values["stated.total"]), values=values, detail={"total": total, "parts": parts, "wrong": wrong}
     )
@@ -151,6 +161,7 @@ TASK = FoodTask(
     questions=(prompts.BREAKDOWN,),
     answer_kind="nutrition",
     metrics=(
+        SOUND,
         CONSISTENT,
         HALLUCINATED,
         energy.CONSISTENT,
@@ -162,7 +173,7 @@ TASK = FoodTask(
         energy.EMPTY_PLATE,
     ),
     generation={"max_new_tokens": 384, "do_sample": False},
-    floors=("baseline:mean",),
+    floors=("baseline:mean", "baseline:random"),
     build=_build,
     vocabulary=vocabulary,
     read=_read,

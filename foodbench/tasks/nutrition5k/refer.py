@@ -16,8 +16,9 @@ from foodbench.data.records import IngredientPortion, NutritionRecord
 from foodbench.metrics import nutrition
 from foodbench.tasks import prompts
 from foodbench.tasks.base import FoodTask, Reading
-from foodbench.tasks.nutrition5k.ingredients import NOT_INGREDIENTS
-from foodbench.tasks.nutrition5k.reading import PLAUSIBLE_MAXIMUM, read_nutrition, read_portions
+from foodbench.tasks.naming import finder
+from foodbench.tasks.nutrition5k.ingredients import NOT_INGREDIENTS, vocabulary
+from foodbench.tasks.nutrition5k.reading import PLAUSIBLE_MAXIMUM, TOTAL, read_nutrition, read_portions
 
 LEAST_MASS = 1.0
 """Grams; ingredients of no more are not asked for."""
@@ -40,17 +41,21 @@ def heaviest(record: NutritionRecord) -> list[IngredientPortion]:
     return sorted(kept, key=lambda portion: (-(portion.nutrition.mass or 0.0), portion.name))
 
 
-def read(sample: Sample, answer: Answer, _vocabulary: tuple[str, ...]) -> Reading:
-    """Read one ingredient's nutrition: from the numbers of the answer, or what its text says of the ingredient."""
+def read(sample: Sample, answer: Answer, vocabulary: tuple[str, ...]) -> Reading:
+    """Read one ingredient's nutrition: from the numbers of the answer, or what its text says of the ingredient.
+
+    Numbers without a food's name count as the asked one's; numbers of another food never do.
+    """
     if answer.nutrition is not None:
         stated = answer.nutrition
     else:
-        asked = sample.slots["ingredient"]
-        stated = read_portions(answer.text, [asked]).get(asked) or read_nutrition(answer.text)
+        portions = read_portions(answer.text, finder(vocabulary))
+        others = set(portions) - {TOTAL}
+        stated = portions.get(sample.slots["ingredient"]) or (Nutrition() if others else read_nutrition(answer.text))
     values = {name: value for name, value in stated.as_dict().items() if abs(value) <= PLAUSIBLE_MAXIMUM}
     return Reading(
         parsed=len(values) == len(sample.reference),
-        values=nutrition.sample_values(values, sample.reference),
+        values=nutrition.detailed_values(values, sample.reference),
         detail=values,
     )
 
@@ -82,12 +87,14 @@ def _task(rank: int) -> FoodTask:
         summary=f"Estimate the nutrition of one named ingredient, {place} on the plate.",
         questions=(prompts.PORTION_NUTRITION,),
         answer_kind="nutrition",
-        metrics=nutrition.error_metrics(),
+        metrics=(*nutrition.error_metrics(), *nutrition.answered_metrics(), *nutrition.spread_metrics()),
         generation={"max_new_tokens": 128, "do_sample": False},
         floors=("baseline:mean", "baseline:blind"),
         build=build,
-        vocabulary=lambda _reader: (),
+        vocabulary=vocabulary,
         read=read,
+        headline=2,
+        selective=True,
         oracle=lambda sample: Answer(text="", nutrition=Nutrition.from_mapping(sample.reference)),
     )
 

@@ -38,13 +38,13 @@ def _build(_reader: Any, records: Sequence[NutritionRecord]) -> Iterable[Sample]
 def _read(sample: Sample, answer: Answer, _vocabulary: tuple[str, ...]) -> Reading:
     stated = answer.nutrition if answer.nutrition is not None else read_nutrition(answer.text)
     plausible = {name: value for name, value in stated.as_dict().items() if abs(value) <= PLAUSIBLE_MAXIMUM}
-    values = nutrition.sample_values(plausible, sample.reference)
+    values = nutrition.detailed_values(plausible, sample.reference)
     return Reading(parsed=len(plausible) == len(NUTRIENTS), values=values, detail=plausible)
 
 
 TASK = FoodTask(
     name="nutrition5k.total",
-    version=1,
+    version=2,
     dataset="nutrition5k",
     split="test",
     train_split="train",
@@ -52,11 +52,12 @@ TASK = FoodTask(
     summary="Estimate the plate's total energy, mass, fat, carbohydrate and protein.",
     questions=(prompts.TOTAL_NUTRITION,),
     answer_kind="nutrition",
-    metrics=nutrition.error_metrics(),
+    metrics=(*nutrition.error_metrics(), *nutrition.answered_metrics(), *nutrition.spread_metrics()),
     generation={"max_new_tokens": 128, "do_sample": False},
     floors=("baseline:mean", "baseline:blind"),
     build=_build,
     vocabulary=lambda _reader: (),
     read=_read,
+    headline=5,
     oracle=lambda sample: Answer(text="", nutrition=Nutrition.from_mapping(sample.reference)),
 )

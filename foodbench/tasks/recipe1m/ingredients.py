@@ -27,4 +27,5 @@ TASK = list_ingredients(
     lambda reader: tuple(reader.ingredient_classes),
     version=1,
     sample_id="recipe_id",
+    primary="f1.micro",
 )
