@@ -11,7 +11,7 @@ from foodbench.runs.store import RunFolder
 
 
 def collect(run: Path, target: Path) -> None:
-    """Copy `run.json`, and each finished task's result and samples.
+    """Copy `run.json`, and each finished task's result, ids and samples.
 
     The compressed samples hold no time stamp, so the same samples are the same bytes.
 
@@ -24,6 +24,7 @@ def collect(run: Path, target: Path) -> None:
     for name, task in folder.tasks().items():
         task.result()
         atomic_write(target / name / "result.json", task.result_path.read_bytes())
+        atomic_write(target / name / "ids.json", task.ids_path.read_bytes())
         packed = gzip.compress(task.samples_path.read_bytes(), compresslevel=9, mtime=0)
         atomic_write(target / name / "samples.jsonl.gz", packed)
 

@@ -1,4 +1,7 @@
-"""The pages about tasks and metrics say what the code does; links between pages lead somewhere."""
+"""The pages about tasks and metrics say what the code does; links between pages lead somewhere.
+
+`python -m tests.test_docs` brings the lines of docs/tasks.md up to date, but for their last cell (numbers of items).
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from foodbench.core.files import atomic_write
 from foodbench.core.types import NUTRIENTS
 from foodbench.data.catalog import CATALOG
 from foodbench.data.nutrition5k import Nutrition5k
@@ -107,3 +111,17 @@ def test_links_lead_somewhere(page: Path) -> None:
         assert other.exists(), f"{page.name} links to {target}"
         if anchor and other.suffix == ".md":
             assert anchor in anchors_of(other), f"{page.name} links to {target}"
+
+
+def main() -> None:
+    """Write the tasks' lines anew."""
+    page = lines_of("tasks.md")
+    for name in TASKS.names():
+        for number, line in enumerate(page):
+            if line.startswith(f"| `{name}` |"):
+                page[number] = task_row(TASKS.get(name)) + line.rsplit("| ", 1)[1]
+    atomic_write(DOCS / "tasks.md", "\n".join(page) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -57,10 +57,12 @@ def add(name: str, path: Path, allow_partial: bool, options: dict[str, str], as_
 
     Exit codes: 0 registered; 2 no such dataset; 5 the folder is not that dataset, or is incomplete.
     """
+    from foodbench.cli.stages import stage_bars
     from foodbench.data.doctor import split_states
     from foodbench.data.roots import add_root, open_dataset, resolve
 
-    registered = add_root(name, path, allow_partial, options)
+    with stage_bars() as progress:
+        registered = add_root(name, path, allow_partial, options, progress=progress)
     reader = open_dataset(resolve(name, "real"))
     states, about = split_states(reader), tuple(getattr(reader, "about_copy", ()))
     if as_json:
@@ -121,7 +123,9 @@ def _real_text(item: dict[str, Any]) -> str:
         return "not registered"
     if real["problem"]:
         return "PROBLEM"
-    missing = sum(split["missing"] for split in real["splits"])
+    from foodbench.cli.editions import lacking
+
+    missing = lacking(real)
     return f"partial, {missing:,} missing" if missing else "complete"
 
 

@@ -76,7 +76,7 @@ def _remarks(results: Sequence[TaskResult]) -> Iterable[str]:
         if result.task.control is not None:
             yield f"{name}: control {result.task.control}: not the right pictures; what is earned without looking."
         if result.limit is not None:
-            yield f"{name}: {result.n} of {result.dataset.available} samples (--limit): compares with no full result."
+            yield f"{name}: {result.n} samples (--limit {result.limit}): compares with no full result."
         if result.dataset.missing:
             total = result.dataset.available + result.dataset.missing
             absent = f"{result.dataset.missing:,} of {total:,} records have no file"

@@ -23,10 +23,12 @@ RATING = Metric(
     bounds=(LOWEST, HIGHEST),
     description="Mean rating of the rated answers, 1 to 10; of an answer with several raters their mean counts.",
 )
+# A ratio, not a proportion: that none or all are rated is a fact, and needs no interval.
 RATED = Metric(
     id="rated",
-    kind="proportion",
+    kind="ratio",
     value="rated",
+    over="answers",
     unit="%",
     scale=100.0,
     bounds=(0.0, 1.0),
@@ -50,5 +52,5 @@ def sample_values(ratings: Sequence[float] = ()) -> dict[str, float]:
         if not LOWEST <= rating <= HIGHEST:
             raise MetricInputError(f"A rating must be between {LOWEST:g} and {HIGHEST:g}, not {rating}.")
     if not ratings:
-        return {RATING.value: 0.0, RATED.value: 0.0}
-    return {RATING.value: fsum(ratings) / len(ratings), RATED.value: 1.0}
+        return {RATING.value: 0.0, RATED.value: 0.0, str(RATED.over): 1.0}
+    return {RATING.value: fsum(ratings) / len(ratings), RATED.value: 1.0, str(RATED.over): 1.0}

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from foodbench.core.errors import DataCorrupt
 from foodbench.core.files import read_json_lines
 from foodbench.runs.schema import RatingRecord
-from foodbench.runs.store import TaskFolder
+from foodbench.runs.store import RATINGS, TaskFolder
 
 
 class Rated(NamedTuple):
@@ -35,7 +35,7 @@ class Rated(NamedTuple):
 
 def ratings_path(folder: TaskFolder) -> Path:
     """Where the ratings of a task's answers are."""
-    return folder.path / "ratings.jsonl"
+    return folder.path / RATINGS
 
 
 def answer_digest(answer: str) -> str:

@@ -19,6 +19,7 @@ from foodbench.core.hashing import canonical_json
 from foodbench.runs.schema import RunFile, SampleIds, SampleRecord, TaskResult
 
 Model = TypeVar("Model", bound=BaseModel)
+RATINGS = "ratings.jsonl"
 LOCK = ".lock"
 
 
@@ -182,9 +183,17 @@ class RunFolder:
             yield
 
     def clear(self) -> None:
-        """Delete everything in the folder but its lock."""
+        """Delete everything in the folder but its lock and the ratings, which are people's work.
+
+        A rating names the answer that it is about by digest, so that it counts for no other.
+        """
         for entry in self.path.iterdir():
-            if entry.is_dir():
+            ratings = entry / RATINGS
+            if ratings.is_file():
+                for other in entry.iterdir():
+                    if other != ratings:
+                        shutil.rmtree(other) if other.is_dir() else other.unlink()
+            elif entry.is_dir():
                 shutil.rmtree(entry)
             elif entry.name != LOCK:
                 entry.unlink()

@@ -12,6 +12,7 @@ from typing import Any
 
 from foodbench.core.types import Answer, Sample
 from foodbench.metrics import classification, labels
+from foodbench.metrics.aggregate import Metric
 from foodbench.metrics.reading.names import MAX_ANSWER_CHARS, NameFinder, find_names
 from foodbench.tasks import prompts
 from foodbench.tasks.base import FoodTask, Reading
@@ -117,15 +118,20 @@ def list_ingredients(
         summary="List the ingredients in the picture (names of the dataset's list count).",
         questions=(prompts.INGREDIENTS,),
         answer_kind="labels",
-        metrics=tuple(sorted(labels.label_metrics(), key=lambda metric: metric.id != primary)),
+        metrics=_ordered(labels.label_metrics(), primary, "hallucinated"),
         generation={"max_new_tokens": 256, "do_sample": False},
         floors=("baseline:blind", "baseline:random"),
         build=build,
         vocabulary=vocabulary,
         read=read_labels,
         oracle=labels_oracle,
-        headline=4,
+        headline=2,
     )
+
+
+def _ordered(metrics: Sequence[Metric], *first: str) -> tuple[Metric, ...]:
+    """The metrics with those of the given ids first."""
+    return tuple(sorted(metrics, key=lambda metric: first.index(metric.id) if metric.id in first else len(first)))
 
 
 def read_labels(sample: Sample, answer: Answer, vocabulary: tuple[str, ...]) -> Reading:

@@ -138,7 +138,8 @@ def test_garbage_answers_are_wrong_answers(foodbench, kitchen: Path) -> None:
     results = {result["task"]["name"]: result for result in json.loads(outcome.out)["results"]}
     assert list(results) == select("all")
     unread = {name for name, result in results.items() if result["parse_rate"] < 1}
-    assert {name for name in results if TASKS.get(name).answer_kind != "text"} <= unread, "any words are a text"
+    many = {name for name, result in results.items() if result["n"] >= 8 and TASKS.get(name).answer_kind != "text"}
+    assert many <= unread, "a few may happen to be readable, and any words are a text"
     assert results["foodseg103.refer1"]["metrics"][0]["value"] == 0
 
 
