@@ -30,7 +30,14 @@ from foodbench.core.hashing import fingerprint
 from foodbench.data.dialogues import Dialogue, IdField, asked, fault, read_dialogues, without_braces
 from foodbench.data.foodseg103 import MAX_ID, OTHER_ID, mask_path, photo_path, present_stems, read_classes
 from foodbench.data.images import ImageFile
-from foodbench.data.layout import is_synthetic, missing_error, nothing_usable, require_layout, require_split
+from foodbench.data.layout import (
+    is_synthetic,
+    missing_error,
+    nothing_usable,
+    once_per_split,
+    require_layout,
+    require_split,
+)
 from foodbench.data.records import MaskFile, ReasoningRecord, Segment, SegmentationRecord, Turn
 
 NAME = "foodreasonseg"
@@ -162,6 +169,7 @@ class FoodReasonSeg:
             raise nothing_usable(NAME, self.root, what, len(self._dialogues[split]))
         return records
 
+    @once_per_split
     def fingerprint(self, split: str) -> str:
         """Digest of dataset, split and, for each record: id, rounds, segments, digest of the mask.
 

@@ -26,6 +26,7 @@ from foodbench.data.layout import (
     is_synthetic,
     missing_error,
     nothing_usable,
+    once_per_split,
     read_lines,
     require_disjoint,
     require_layout,
@@ -127,6 +128,7 @@ class FoodSeg103:
             raise nothing_usable(NAME, self.root, what, len(self._stems[split]))
         return records
 
+    @once_per_split
     def fingerprint(self, split: str) -> str:
         """Digest of dataset, split and the ordered (stem, digest of the mask) pairs that `records` gives.
 

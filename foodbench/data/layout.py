@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from importlib.resources import files
 from pathlib import Path
+from typing import TypeVar
 
 from foodbench.core.errors import DataCorrupt, DataMissing, UnknownName
 
@@ -199,6 +201,22 @@ def require_disjoint(first: tuple[Path, Iterable[str]], second: tuple[Path, Iter
             f"{first[0]} and {second[0].name} share {len(shared):,} ids: {_listing(shared, len(shared))}.",
             hint="Training and test data overlap: restore the original lists.",
         )
+
+
+Reader = TypeVar("Reader")
+
+
+def once_per_split(method: Callable[[Reader, str], str]) -> Callable[[Reader, str], str]:
+    """Keep the result of a reader's method with the reader: a digest of thousands of masks takes seconds."""
+
+    @functools.wraps(method)
+    def remembered(self: Reader, split: str) -> str:
+        kept: dict[str, str] = self.__dict__.setdefault(f"_{method.__name__}", {})
+        if split not in kept:
+            kept[split] = method(self, split)
+        return kept[split]
+
+    return remembered
 
 
 def require_split(name: str, known: Sequence[str]) -> None:

@@ -29,6 +29,7 @@ from foodbench.data.layout import (
     is_synthetic,
     missing_error,
     nothing_usable,
+    once_per_split,
     read_lines,
     require_disjoint,
     require_layout,
@@ -132,6 +133,7 @@ class UecFoodPix:
             raise nothing_usable(NAME, self.root, what, len(self._ids[split]))
         return records
 
+    @once_per_split
     def fingerprint(self, split: str) -> str:
         """Digest of dataset, split, class names and the ordered (id, digest of the mask) pairs that `records` gives.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from foodbench.core.errors import AnswerInvalid
@@ -34,8 +35,12 @@ def shares_word(name: str, others: Sequence[str]) -> bool:
 
     Such a name is not asked for as an absent one: whether a photo has it is a matter of opinion.
     """
-    words = {word.rstrip("s") for word in normalise(name).split()}
-    return any(words & {word.rstrip("s") for word in normalise(other).split()} for other in others)
+    return any(not _words(name).isdisjoint(_words(other)) for other in others)
+
+
+@lru_cache(maxsize=4096)
+def _words(name: str) -> frozenset[str]:
+    return frozenset(word.rstrip("s") for word in normalise(name).split())
 
 
 def query(stem: str, present: Sequence[str], absent: Sequence[str], identity: tuple[str | int, ...]) -> dict[str, Any]:
