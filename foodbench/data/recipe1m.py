@@ -137,7 +137,7 @@ class Recipe1M:
         subset: str | Path | None = None,
         progress: Progress | None = None,
     ) -> None:
-        """Open the index of the copy; the first time this takes about half a minute per million recipes.
+        """Open the index of the copy; the first time this takes about a minute per million recipes.
 
         Args:
             root: the folder with the three JSON files and `images`.

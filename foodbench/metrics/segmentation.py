@@ -3,13 +3,13 @@
 A sample may have several masks. Three averages of their IoU are in use, and they differ:
 
 * `giou.sample`: the mean over samples of the mean over a sample's masks (FoodLMM's evaluate/ref_seg.py). In its
-  FoodReasonSeg figures a sample is a whole dialogue; here one is a turn, and `giou.dialogue` is the mean over dialogues.
+  FoodReasonSeg figures a sample is a dialogue; here it is a turn, and `giou.dialogue` is the mean over dialogues.
 * `giou.mask` (`foodbench.metrics.queries`): the mean over all masks of all samples (LISA's `validate`, which weighs a
   sample by its number of masks).
 * `ciou`: all pixels together.
 
-An empty mask where none is due counts as 1. `pair_values` makes the per-sample values; a task adds a turn's
-share of its dialogue.
+An empty mask where none is due counts as 1. `pair_values` makes the per-sample values; a task adds a turn's share of its
+dialogue.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ def controlled(data: TaskData, control: str | None, *, seed: int = 0) -> TaskDat
     """The same questions and references, each with another picture.
 
     Under `wrong-image` the pictures go round: each cluster gets that of the next one in an order drawn by the seed, so
-    that every picture is shown as often as before and never to its own question.
+    that every picture is shown and none to its own question.
 
     Args:
         data: the loaded task.
