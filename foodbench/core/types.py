@@ -22,6 +22,8 @@ ENVELOPE_KEY = "foodbench_answer"
 ENVELOPE_VERSION = 1
 # A text longer than this is not searched for an envelope: 8 MB is ~400 masks of a 12-Mpx photo.
 MAX_ENVELOPE_CHARS = 8_000_000
+MAX_MASKS = 1000
+"""More masks in one answer are refused: no plate holds so many things, and each one costs time to read."""
 
 
 def well_formed(text: str) -> str:
@@ -186,6 +188,8 @@ class Answer:
         text, masks, nutrition = plain.get("text", ""), plain.get("masks") or [], plain.get("nutrition")
         if not isinstance(text, str) or not isinstance(masks, list):
             raise AnswerInvalid("The answer envelope's 'text' must be a string and 'masks' a list.")
+        if len(masks) > MAX_MASKS:
+            raise AnswerInvalid(f"The answer has {len(masks):,} masks (limit {MAX_MASKS:,}).")
         if nutrition is not None and not isinstance(nutrition, Mapping):
             raise AnswerInvalid("The answer envelope's 'nutrition' must be an object.")
         return cls(

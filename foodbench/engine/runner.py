@@ -312,6 +312,7 @@ class _Run:
                 sample.sample_id,
                 sample.image.fingerprint(),
                 sample.question,
+                dict(sample.slots),
                 dict(data.task.generation),
                 self.model.identity,
             ]

@@ -129,7 +129,7 @@ def task_result(
         headline=data.task.headline,
         without_known_bad=_without_known_bad(data, ordered),
         n=len(ordered),
-        limit=None if data.complete else data.limit,
+        limit=data.limit,
         parse_rate=sum(score.parsed for score in ordered) / len(ordered),
         errors=sum(score.error is not None for score in ordered),
         samples_sha256=samples_digest(records),

@@ -15,7 +15,7 @@ it reaches that code. Scoring still reads only the ~1 KB of code and never the p
 How it is fast: the two codes of a pair are parsed together, so that numpy's cost per call is paid once; characters are
 translated by the bytes type, which is a table look-up in C; and the pixels in which two masks differ are the
 alternating sum of their merged edges, which needs one merge of two sorted lists. The pair of a typical photo
-(512 x 683, 740 runs each) takes 45 us, 33 us if one of the two was parsed a moment ago and 8 us if both were, where
+(512 x 683, 740 runs each) takes 41 us, 31 us if one of the two was parsed a moment ago and 8 us if both were, where
 histograms of the dense masks, as in LISA's evaluation, take 5 to 9 ms.
 """
 
@@ -24,6 +24,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -62,11 +63,16 @@ _SIGNS: Runs = np.tile([-1, 1], 2**12)
 
 def _check_size(size: object) -> tuple[int, int]:
     """(height, width) if they are two positive integers within the limit."""
-    match size:
-        case [int(height), int(width)] if height > 0 < width and bool not in (type(height), type(width)):
-            pass
-        case _:
-            raise AnswerInvalid("A mask's size must be (height, width), two positive integers.")
+    # The usual case by itself: the general tests take a tenth of the time that scoring a pair does.
+    usual = type(size) is tuple and len(size) == 2 and type(size[0]) is type(size[1]) is int and min(size) > 0
+    if not usual and (
+        not isinstance(size, Sequence)
+        or isinstance(size, (str, bytes))
+        or len(size) != 2
+        or any(isinstance(side, bool) or not isinstance(side, int) or side <= 0 for side in size)
+    ):
+        raise AnswerInvalid("A mask's size must be (height, width), two positive integers.")
+    height, width = cast("tuple[int, int]", size)
     if height * width > MAX_PIXELS:
         raise AnswerInvalid(f"A mask of more than {MAX_PIXELS:,} pixels is refused.")
     return height, width

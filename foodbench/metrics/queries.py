@@ -65,3 +65,10 @@ HALLUCINATED_MASKS = _share(
     "Share of the classes given a mask (and of masks that name no class) that are not in the picture.",
     higher_is_better=False,
 )
+STRAY_MASKS = _share(
+    "stray",
+    "strays",
+    "drawn",
+    "Share of the things drawn (each class, and each mask that names none) that the question is not about.",
+    higher_is_better=False,
+)

@@ -8,8 +8,8 @@ A sample may have several masks. Three averages of their IoU are in use, and the
   sample by its number of masks).
 * `ciou`: all pixels together.
 
-An empty mask where none is due counts as 1. `pair_values` makes the per-sample values; a task adds a turn's share of its
-dialogue.
+An empty mask where none is due counts as 1. `pair_values` makes the per-sample values; a task adds a turn's share of
+its dialogue.
 """
 
 from __future__ import annotations

@@ -150,7 +150,8 @@ class FoodTask:
             dataset_fingerprint=copy_fingerprint(reader, self.split),
             available=len(records) - len(unusable_of(reader)),
             missing_ids=(*reader.missing(self.split), *unusable_of(reader)),
-            limit=limit,
+            # Kept if it could have left something out: a limited result compares with no full one.
+            limit=limit if limit is not None and limit < len(records) else None,
         )
 
     def train_samples(self, choice: DatasetChoice, *, limit: int | None = None, seed: int = 0) -> tuple[Sample, ...]:
@@ -167,7 +168,12 @@ class FoodTask:
         return tuple(sorted(self.build(reader, chosen), key=lambda sample: sample.sample_id))
 
     def request(self, sample: Sample) -> Request:
-        """What a model is asked for this sample. Does not contain the reference."""
+        """What a model is asked for this sample, without the reference.
+
+        Ids and paths are the dataset's own, and some name a class (`apple_pie/1005649`): they are for messages. An
+        adapter of the user's own machine could read those, or the references themselves; an answer must come from the
+        picture and the question, which is all that a served model gets.
+        """
         return Request(
             task=self.name,
             sample_id=sample.sample_id,
@@ -221,7 +227,7 @@ class TaskData:
         dataset_fingerprint: identity of the split's ids and labels.
         available: number of records of the split that are there.
         missing_ids: ids of the records of the split that are not (a partial copy).
-        limit: how many records were asked for at most.
+        limit: how many records (of a selective task: photos or dishes) were asked for at most; None for all.
         control: what is shown instead of the right pictures, if so (see `foodbench.tasks.controls`).
     """
 
@@ -243,11 +249,6 @@ class TaskData:
         references = fingerprint([dict(sample.reference) for sample in self.samples])
         shown = [] if self.control is None else [self.control]
         return fingerprint([task.prompt_fingerprint, self.dataset_fingerprint, manifest, references, *shown])
-
-    @property
-    def complete(self) -> bool:
-        """Whether no record that is there was left out by a limit."""
-        return self.limit is None or self.limit >= self.available
 
     def manifest(self) -> list[dict[str, Any]]:
         """The frozen queries: one plain record per sample, in order of id, without references."""

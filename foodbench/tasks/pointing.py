@@ -7,7 +7,7 @@ its version, so that every model is asked the same and a partial copy asks the s
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -19,10 +19,12 @@ from foodbench.metrics.reading.names import find_names, normalise
 from foodbench.metrics.segmentation import pair_values
 from foodbench.tasks import prompts
 from foodbench.tasks.base import Reading
+from foodbench.tasks.naming import finder
 from foodbench.tasks.regions import Regions
 
 _NEGATION = re.compile(r"\b(?:not|no|none|neither|nor|never|cannot|can't|isn't|aren't|don't|doesn't|without|absent)\b")
 _SENTENCE_END = re.compile(r"[.;!?\n]+")
+_SEGMENT = re.compile(r"\[SEG\d*\]")
 
 
 def ordered(names: Sequence[str], *parts: str | int) -> list[str]:
@@ -87,41 +89,41 @@ def refused(text: str, name: str) -> bool:
     )
 
 
-def assign(answer: Answer, names: Sequence[str]) -> dict[str, int]:
-    """Which of the answer's masks stands for which name.
+def class_of(label: str | None, vocabulary: tuple[str, ...]) -> str | None:
+    """The class that a mask's noun phrase names, read as ingredients are: plurals and synonyms count.
 
-    By the noun phrase first (the very name, then a phrase that contains it: "onion" is also a word of "spring onion"),
-    each mask for one name. Masks without a phrase then go, in their order, to the names that are left and that the
-    text does not deny. A name without a mask is not in the result.
+    Args:
+        label: the phrase; None or one that names no class gives None.
+        vocabulary: all names that a mask could have: "spring onion" is no "onion" where the dataset has both.
     """
-    free = {index: mask.label for index, mask in enumerate(answer.masks) if mask.label is not None}
-    found: dict[str, int] = {}
-    wanted = {name: normalise(name) for name in names}
-    fits: tuple[Callable[[str, str], bool], ...] = (
-        lambda name, label: normalise(label) == wanted[name],
-        lambda name, label: _same_noun(normalise(label), wanted[name]),
-        lambda name, label: bool(find_names(label, [name])),
-    )
-    for fit in fits:
-        for name in names:
-            index = next((index for index, label in free.items() if name not in found and fit(name, label)), None)
-            if index is not None:
-                found[name] = index
-                del free[index]
-    unlabelled = iter([index for index, mask in enumerate(answer.masks) if mask.label is None])
-    for name in names:
-        if name not in found and not refused(answer.text, name):
-            index = next(unlabelled, None)
-            if index is None:
-                break
-            found[name] = index
-    return {name: found[name] for name in names if name in found}
+    found = finder(vocabulary).find(label or "").names
+    return found[0] if found else None
 
 
-def _same_noun(label: str, name: str) -> bool:
-    """Equal but for the plural."""
-    forms = {name, name + "s", name + "es", name.removesuffix("y") + "ies"}
-    return label in forms or name in {label + "s", label + "es", label.removesuffix("y") + "ies"}
+def assign(answer: Answer, names: Sequence[str], vocabulary: tuple[str, ...]) -> dict[str, list[int]]:
+    """Which of the answer's masks stand for which name.
+
+    By the noun phrase first: a mask whose phrase names a class stands for it, and for nothing else; several masks of
+    one name are parts of it. Masks whose phrase names no class (or that have none) then go, in their order, to the
+    names that are left and that the text does not deny; all of them to it if only one is left.
+
+    Args:
+        answer: the answer.
+        names: what was asked for.
+        vocabulary: all names that a mask could have.
+
+    Returns:
+        positions of masks by name; names without a mask are not in it.
+    """
+    classes = [class_of(mask.label, tuple(dict.fromkeys([*vocabulary, *names]))) for mask in answer.masks]
+    found = {name: [index for index, named in enumerate(classes) if named == name] for name in names}
+    nameless = [index for index, named in enumerate(classes) if named is None]
+    left = [name for name in names if not found[name] and not refused(answer.text, name)]
+    if len(left) == 1:
+        found[left[0]] = nameless
+    else:
+        found |= {name: [index] for name, index in zip(left, nameless, strict=False)}
+    return {name: places for name, places in found.items() if places}
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,42 +155,54 @@ def checked(mask: Mask | None, size: tuple[int, int]) -> Checked:
     return Checked(mask if area else None, area)
 
 
-def read_query(sample: Sample, answer: Answer, _vocabulary: tuple[str, ...] = ()) -> Reading:
+def read_query(sample: Sample, answer: Answer, vocabulary: tuple[str, ...]) -> Reading:
     """Read the answer to a query for names, some of which may not be in the photo.
 
-    A missing mask is an empty one (intersection 0, union the reference's area); a mask for an absent name adds its
-    area to the union. What is counted is described at the metrics (`foodbench.metrics.segmentation`).
+    A missing mask is an empty one (intersection 0, union the reference's area). A mask for an absent name, or for
+    nothing that was asked, adds its area to the union. A query for absent things only is refused by words and without
+    any mask or `[SEG]`. What else is counted is described at the metrics (`foodbench.metrics.queries`).
     """
+    places = assign(answer, sample.slots["ingredients"], vocabulary)
+    return read_assigned(sample, answer, sample.slots["ingredients"], places)
+
+
+def read_assigned(sample: Sample, answer: Answer, names: Sequence[str], places: Mapping[str, Sequence[int]]) -> Reading:
+    """`read_query` where it is known which masks stand for which name."""
     from foodbench.metrics import masks
 
     size = (int(sample.reference["size"][0]), int(sample.reference["size"][1]))
-    names = list(sample.slots["ingredients"])
-    places = assign(answer, names)
-    given = {name: checked(answer.masks[places[name]] if name in places else None, size) for name in names}
+    given = [checked(mask, size) for mask in answer.masks]
+    usable = {index: found.mask for index, found in enumerate(given) if found.mask is not None}
+    parts = {name: [usable[index] for index in places.get(name, ()) if index in usable] for name in names}
+    drawn = {name: masks.union_of(found) for name, found in parts.items() if found}
     true = {str(mask.label): mask for mask in reference_masks(sample)}
-    pairs = [masks.intersection_union(given[name].mask or masks.empty(size), mask) for name, mask in true.items()]
-    extra = sum(found.area for name, found in given.items() if name not in true)
-    answered = sum(given[name].mask is not None for name in true)
+    strays = [mask for index, mask in usable.items() if not any(index in found for found in places.values())]
+    unasked = sum(masks.area(mask) for mask in [*strays, *(drawn[name] for name in drawn if name not in true)])
+    nothing = masks.empty(size)
+    pairs = [masks.intersection_union(drawn.get(name, nothing), mask) for name, mask in true.items()]
     absent = [name for name in names if name not in true]
-    denied = sum(given[name].mask is None and given[name].error is None for name in absent)
-    spoke = bool(answer.text.strip()) or any(found.mask is not None for found in given.values())
-    error = next((found.error for found in given.values() if found.error), None)
-    if not spoke:
-        denied = 0  # silence refuses nothing
+    error = next((found.error for found in given if found.error), None)
+    spoke = bool(answer.text.strip()) or bool(usable)
+    denied = sum(name not in drawn for name in absent) if spoke and error is None else 0
+    if not true and (usable or _SEGMENT.search(answer.text)):
+        denied = 0  # something was drawn, or promised, where nothing is
+    answered = sum(name in drawn for name in true)
     return Reading(
         parsed=error is None and spoke,
         values={
-            **_pair_values(pairs, extra),
+            **_pair_values(pairs, unasked),
             "answered": float(answered),
+            "strays": float(len(strays)),
+            "drawn": float(len(drawn) + len(strays)),
             "absent": float(len(absent)),
             "refused": float(denied),
-            "right": float(answered == len(true) and denied == len(absent)),
+            "right": float(answered == len(true) and denied == len(absent) and not strays),
             "answered_query": float(bool(true) and answered == len(true)),
             "present_query": float(bool(true)),
             "absent_query": float(not true),
             "refused_query": float(not true and denied == len(absent)),
         },
-        detail={"masks": {name: places.get(name) for name in names}, "given": len(answer.masks)},
+        detail={"masks": {name: list(found) for name, found in places.items()}, "given": len(answer.masks)},
         error=error,
     )
 
@@ -216,9 +230,9 @@ def read_everything(sample: Sample, answer: Answer, vocabulary: tuple[str, ...])
     for mask in answer.masks:
         found = checked(mask, size)
         error = error or found.error
-        named = find_names(mask.label or "", vocabulary)
+        named = class_of(mask.label, vocabulary)
         if found.mask is not None and named:
-            given.setdefault(named[0], []).append(found.mask)
+            given.setdefault(named, []).append(found.mask)
         elif found.mask is not None:
             stray, strays = stray + found.area, strays + 1
     true = {str(mask.label): mask for mask in reference_masks(sample)}

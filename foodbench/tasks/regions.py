@@ -63,23 +63,25 @@ def regions_of(reader: Any, split: str, records: Sequence[SegmentationRecord]) -
     digest = fingerprint([VERSION, reader.fingerprint(split)]).removeprefix("sha256:")
     path = home() / "regions" / f"{digest}.json"
     known = _LOADED.setdefault(digest, {})
-    absent = [record for record in records if record.stem not in known]
-    if absent and not known:
-        known.update(_read(path))
-        absent = [record for record in records if record.stem not in known]
-    measured = 0
-    for record in absent:
+    kept = _read(path) if any(record.stem not in known for record in records) else {}
+    measured = False
+    for record in records:
         try:
-            known[record.stem] = _measure(record)
-            measured += 1
+            if record.stem not in known and record.stem in kept:
+                known[record.stem] = kept[record.stem]
+            elif record.stem not in known:
+                known[record.stem], measured = _measure(record), True
+                continue
+            record.check_sizes()  # the digest is of the masks; the photo may be another one by now
         except (DataCorrupt, DataMissing) as error:
             if not reader.allow_partial:
                 raise
             unusable_of(reader)[record.stem] = error.message
     if measured:
         with contextlib.suppress(StorageFull):  # what cannot be kept is computed again
-            _write(path, known)
-    return {record.stem: known[record.stem] for record in records if record.stem in known}
+            _write(path, {**kept, **known})
+    unusable = unusable_of(reader)
+    return {record.stem: known[record.stem] for record in records if record.stem not in unusable}
 
 
 def unusable_of(reader: Any) -> dict[str, str]:

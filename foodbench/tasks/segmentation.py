@@ -1,9 +1,12 @@
 """The segmentation tasks, for any dataset of photos with class masks: what is asked, under which protocol.
 
-* `refer1/3/5`: segment k named ingredients that are in the photo, of photos with at least k. From k = 3 on, half of
-  the queries name one thing more that is not there, so that naming everything asked for does not pay.
+* `refer1/3/5`: segment k named ingredients, of photos with at least k. From k = 3 on, in half of the queries one of
+  the k is not there, so that answering to every name does not pay; the length of a query tells nothing.
 * `absent1/3`: FoodLMM's one-to-zero queries, each beside one of present (or present and absent) names about the same
   photo: a model that always refuses, or never, gets half of them at most.
+
+Names of absent things are names that other photos of the split are asked about, so that a name is as often there as
+not, and its frequency tells nothing either.
 * `everything`: segment and name each ingredient.
 
 FoodLMM's table asks refer@k of the same photos (section V); its released evaluator feeds the right answer's text to the
@@ -14,6 +17,7 @@ itself, and the two never compare.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from foodbench.core.hashing import stable_seed
@@ -25,15 +29,52 @@ from foodbench.tasks import pointing, prompts
 from foodbench.tasks.base import FoodTask
 from foodbench.tasks.regions import Regions, regions_of
 
+Identity = tuple[str | int, ...]
+"""What a task's queries depend on besides the photo: its name and version."""
+
 _FLOORS = ("baseline:mean", "baseline:blind")
 
 
-def _photos(reader: Any, records: Sequence[SegmentationRecord]) -> Iterable[tuple[SegmentationRecord, Regions]]:
-    if records:
-        regions = regions_of(reader, records[0].split, records)
-        for record in records:
-            if record.stem in regions:
-                yield record, regions[record.stem]
+@dataclass(frozen=True, slots=True)
+class _Photo:
+    """A photo with the names in it that can be asked for, in an order that is a function of the task and the photo."""
+
+    record: SegmentationRecord
+    regions: Regions
+    present: list[str]
+
+
+def _photos(reader: Any, records: Sequence[SegmentationRecord], identity: Identity) -> list[_Photo]:
+    """The photos with something to ask for."""
+    regions = regions_of(reader, records[0].split, records) if records else {}
+    class_ids = _class_ids(reader)
+    photos = []
+    for record in records:
+        if record.stem in regions:
+            inside = [name for name, class_id in class_ids.items() if class_id in regions[record.stem].counts]
+            present = pointing.ordered(inside, *identity, "present", record.stem)
+            photos.append(_Photo(record, regions[record.stem], present))
+    return [photo for photo in photos if photo.present]
+
+
+def _absent(photos: Sequence[_Photo], identity: Identity, count: int) -> dict[str, list[str]]:
+    """For each photo up to `count` names that are not in it: what the photos behind it are asked about first.
+
+    The photos stand in a ring whose order is a function of the task and the stems.
+    """
+    ring = sorted(photos, key=lambda photo: (stable_seed(*identity, "ring", photo.record.stem), photo.record.stem))
+    found = {}
+    for place, photo in enumerate(ring):
+        names: list[str] = []
+        for step in range(1, len(ring)):
+            if len(names) == count:
+                break
+            for name in ring[(place + step) % len(ring)].present[:count]:
+                fits = name not in photo.present and name not in names
+                if fits and len(names) < count and not pointing.shares_word(name, photo.present):
+                    names.append(name)
+        found[photo.record.stem] = names
+    return found
 
 
 def _class_ids(reader: Any) -> dict[str, int]:
@@ -50,14 +91,9 @@ def _class_ids(reader: Any) -> dict[str, int]:
     }
 
 
-def _present(class_ids: dict[str, int], regions: Regions) -> list[str]:
-    return [name for name, class_id in class_ids.items() if class_id in regions.counts]
-
-
-def _absent(class_ids: dict[str, int], present: Sequence[str], *parts: str | int) -> list[str]:
-    """Names to ask for that are not in the photo, in an order that is a function of `parts`."""
-    names = [name for name in class_ids if name not in present and not pointing.shares_word(name, present)]
-    return pointing.ordered(names, *parts)
+def _vocabulary(reader: Any) -> tuple[str, ...]:
+    """Every name that a mask could be given."""
+    return tuple(name for class_id, name in enumerate(reader.classes) if class_id not in reader.not_referable)
 
 
 def _sample(record: SegmentationRecord, sample_id: str, asked: dict[str, Any], reference: dict[str, Any]) -> Sample:
@@ -78,21 +114,19 @@ def refer(dataset: str, count: int, *, version: int, teacher_forced: bool = Fals
 
     def build(reader: Any, records: Sequence[SegmentationRecord]) -> Iterable[Sample]:
         class_ids = _class_ids(reader)
-        for record, regions in _photos(reader, records):
-            inside = _present(class_ids, regions)
-            if len(inside) < count:
-                continue
-            present = pointing.ordered(inside, *identity, "present", record.stem)[:count]
-            extra = count > 1 and not teacher_forced and stable_seed(*identity, "extra", record.stem) % 2 == 1
-            absent = _absent(class_ids, inside, *identity, "absent", record.stem)[: int(extra)]
-            asked = pointing.query(record.stem, present, absent, identity)
+        photos = [photo for photo in _photos(reader, records, identity) if len(photo.present) >= count]
+        strangers = _absent(photos, identity, 1)
+        for photo in photos:
+            stem = photo.record.stem
+            mixed = count > 1 and not teacher_forced and stable_seed(*identity, "mixed", stem) % 2 == 1
+            gone = strangers[stem] if mixed else []
+            shown = photo.present[: count - len(gone)]
+            asked = pointing.query(stem, shown, gone, identity)
             if teacher_forced:
-                asked["slots"] = {
-                    **asked["slots"],
-                    "forced_answer": prompts.masks_sentence(asked["slots"]["ingredients"]),
-                }
-            reference = pointing.masks_reference(regions, class_ids, present, absent)
-            yield _sample(record, record.stem, asked, reference)
+                told = prompts.masks_sentence(asked["slots"]["ingredients"])
+                asked["slots"] = {**asked["slots"], "forced_answer": told}
+            reference = pointing.masks_reference(photo.regions, class_ids, shown, gone)
+            yield _sample(photo.record, stem, asked, reference)
 
     several = count > 1
     return FoodTask(
@@ -116,7 +150,7 @@ def refer(dataset: str, count: int, *, version: int, teacher_forced: bool = Fals
         generation={"max_new_tokens": 64 * min(count, 3), "do_sample": False},
         floors=_FLOORS,
         build=build,
-        vocabulary=lambda _reader: (),
+        vocabulary=_vocabulary,
         read=pointing.read_query,
         oracle=pointing.oracle,
         selective=True,
@@ -125,7 +159,7 @@ def refer(dataset: str, count: int, *, version: int, teacher_forced: bool = Fals
 
 def _refer_summary(count: int, teacher_forced: bool) -> str:
     what = "one named ingredient that is" if count == 1 else f"{count} named ingredients that are"
-    more = " (half of the queries name one more that is not)" if count > 1 and not teacher_forced else ""
+    more = " (in half of the queries one of them is not)" if count > 1 and not teacher_forced else ""
     told = ", with the right answer's text given" if teacher_forced else ""
     return f"Segment {what} in the picture{more}{told}."
 
@@ -137,18 +171,22 @@ def absent(dataset: str, count: int, *, version: int) -> FoodTask:
 
     def build(reader: Any, records: Sequence[SegmentationRecord]) -> Iterable[Sample]:
         class_ids = _class_ids(reader)
-        for record, regions in _photos(reader, records):
-            inside = _present(class_ids, regions)
-            outside = _absent(class_ids, inside, *identity, "absent", record.stem)
-            if not inside or len(outside) < count:
+        photos = _photos(reader, records, identity)
+        strangers = _absent(photos, identity, 2 * count)
+        for photo in photos:
+            stem, outside = photo.record.stem, strangers[photo.record.stem]
+            shown = photo.present[: max(1, count - 1)]
+            if len(outside) < 2 * count - len(shown):
                 continue
-            shown = pointing.ordered(inside, *identity, "present", record.stem)[: max(1, count - 1)]
-            # The second query has the same number of names where the photo has enough: its length tells nothing.
-            others = outside[count : count + count - len(shown)]
-            for kind, here, gone in (("absent", [], outside[:count]), ("present", shown, others)):
-                asked = pointing.query(record.stem, here, gone, (*identity, kind))
-                reference = pointing.masks_reference(regions, class_ids, here, gone)
-                yield _sample(record, f"{record.stem}/{kind}", asked, reference)
+            # Both queries have the same number of names, and the ids say nothing either.
+            others = outside[count : 2 * count - len(shown)]
+            queries = [("absent", [], outside[:count]), ("present", shown, others)]
+            if stable_seed(*identity, "first", stem) % 2:
+                queries.reverse()
+            for number, (kind, here, gone) in enumerate(queries, start=1):
+                asked = pointing.query(stem, here, gone, (*identity, kind))
+                reference = pointing.masks_reference(photo.regions, class_ids, here, gone)
+                yield _sample(photo.record, f"{stem}/{number}", asked, reference)
 
     names = "one named ingredient that is" if count == 1 else f"{count} named ingredients that are"
     return FoodTask(
@@ -170,7 +208,7 @@ def absent(dataset: str, count: int, *, version: int) -> FoodTask:
         generation={"max_new_tokens": 64 * count, "do_sample": False},
         floors=("baseline:refuse", "baseline:blind"),
         build=build,
-        vocabulary=lambda _reader: (),
+        vocabulary=_vocabulary,
         read=pointing.read_query,
         oracle=pointing.oracle,
         selective=True,
@@ -183,13 +221,11 @@ def everything(dataset: str, *, version: int) -> FoodTask:
 
     def build(reader: Any, records: Sequence[SegmentationRecord]) -> Iterable[Sample]:
         class_ids = _class_ids(reader)
-        for record, regions in _photos(reader, records):
-            inside = _present(class_ids, regions)
-            if not inside:
-                continue
-            wording = prompts.EVERYTHING[stable_seed(*identity, "wording", record.stem) % len(prompts.EVERYTHING)]
-            asked = {"question": wording, "slots": {}}
-            yield _sample(record, record.stem, asked, pointing.masks_reference(regions, class_ids, inside))
+        for photo in _photos(reader, records, identity):
+            stem = photo.record.stem
+            wording = prompts.EVERYTHING[stable_seed(*identity, "wording", stem) % len(prompts.EVERYTHING)]
+            reference = pointing.masks_reference(photo.regions, class_ids, sorted(photo.present))
+            yield _sample(photo.record, stem, {"question": wording, "slots": {}}, reference)
 
     return FoodTask(
         name=f"{dataset}.everything",
@@ -212,7 +248,7 @@ def everything(dataset: str, *, version: int) -> FoodTask:
         generation={"max_new_tokens": 256, "do_sample": False},
         floors=("baseline:blind", "baseline:random"),
         build=build,
-        vocabulary=lambda reader: tuple(_class_ids(reader)),
+        vocabulary=_vocabulary,
         read=pointing.read_everything,
         oracle=pointing.oracle,
         selective=True,

@@ -88,7 +88,7 @@ CARD = DatasetCard(
     },
     facts=(
         "202 of the 709 rgb_test dishes have no overhead picture in any copy; the other 507 are depth_test.",
-        "The totals of cafe2 are zero in the files, but for the mass, and are summed from the portions; no split has it.",
+        "The totals of cafe2 are zero in the files, but for the mass, and summed from the portions; it is in no split.",
         "rgb_test contains a dish of 7,974 g and 9,170 kcal; removal lists exist (n5k-11, n5k-5), none is official.",
         "65 of the 709 rgb_test dishes have a near-duplicate in the training list, scanned within two minutes of it.",
         "31 dishes have an ingredient called 'deprecated'.",

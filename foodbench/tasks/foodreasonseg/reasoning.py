@@ -2,9 +2,10 @@
 
 * `dialogue`: every turn that points at something is asked by itself, with the reference's turns before it as history.
   The model writes the answer (FoodLMM's released weights score about 0.25 that way in the RL paper, against 0.71 in
-  their own).
+  their own). Pointing at everything does not pay: a mask of anything else counts as one more with an IoU of 0.
 * `dialogue.teacher_forced`: FoodLMM's released evaluator: the right answer's text is given, class names and `[SEG]`
-  tokens included, and only the masks are the model's. `giou.dialogue` is its gIoU (Table IX).
+  tokens included, and only the masks are the model's. `giou.dialogue` is its gIoU (Table IX), but for an answer that
+  points at one class several times: there it counts every `[SEG]`, here a class is one target, its masks joined.
 * `single`: the RL paper's form (its data are not published): each question alone with one mask. What it leaves open is
   fixed here: of an answer with several masks their union is the target, questions that point at nothing are left out,
   and an answer without a mask counts as IoU 0 (`giou.answered` leaves it out, as their evaluation of FoodLMM did).
@@ -44,15 +45,32 @@ def _targets(segments: Sequence[Segment]) -> dict[int, str]:
     return found
 
 
-def _dialogues(reader: Any, records: Sequence[ReasoningRecord]) -> Iterable[tuple[ReasoningRecord, Regions, list[int]]]:
-    """Each dialogue with its photo's regions and the turns that point at something."""
+def _dialogues(
+    reader: Any, records: Sequence[ReasoningRecord], *, keep_empty: bool = False
+) -> Iterable[tuple[ReasoningRecord, Regions, dict[int, dict[int, str]]]]:
+    """Each dialogue with its photo's regions and, for the turns that point at something, what they point at.
+
+    A class that is named but is nowhere in the mask is left out (an empty target would pay for silence), unless they
+    are to be kept: FoodLMM's evaluator has them.
+    """
     if not records:
         return
     regions = regions_of(reader, records[0].split, [record.pair for record in records])
     for record in records:
-        pointing_turns = [number for number, segments in enumerate(record.segments) if _targets(segments)]
-        if pointing_turns and record.pair.stem in regions:
-            yield record, regions[record.pair.stem], pointing_turns
+        if record.pair.stem not in regions:
+            continue
+        found = regions[record.pair.stem]
+        turns = {
+            number: {
+                class_id: said
+                for class_id, said in _targets(segments).items()
+                if keep_empty or class_id in found.counts
+            }
+            for number, segments in enumerate(record.segments)
+        }
+        turns = {number: targets for number, targets in turns.items() if targets}
+        if turns:
+            yield record, found, turns
 
 
 def _reference(reader: Any, regions: Regions, targets: Mapping[int, str]) -> dict[str, Any]:
@@ -79,17 +97,20 @@ def _sample(record: ReasoningRecord, number: int, question: str, slots: dict[str
 
 def _dialogue(*, version: int, teacher_forced: bool = False) -> FoodTask:
     def build(reader: Any, records: Sequence[ReasoningRecord]) -> Iterable[Sample]:
-        for record, regions, numbers in _dialogues(reader, records):
-            total = sum(len(_targets(record.segments[number])) for number in numbers)
-            for number in numbers:
+        for record, regions, turns in _dialogues(reader, records, keep_empty=teacher_forced):
+            total = sum(map(len, turns.values()))
+            for number, targets in turns.items():
                 history = [[turn.question, turn.answer] for turn in record.turns[:number]]
                 turn = record.turns[number]
                 told = [(question, _SEGMENT.sub("", answer)) for question, answer in history]
                 slots: dict[str, Any] = {"history": history, "turn": turn.question}
                 if teacher_forced:
                     slots["forced_answer"] = turn.answer
-                reference = _reference(reader, regions, _targets(record.segments[number]))
-                reference |= {"dialogue_masks": total, "dialogue_turns": len(numbers)}
+                reference = _reference(reader, regions, targets)
+                reference |= {"dialogue_masks": total, "dialogue_turns": len(turns)}
+                if teacher_forced:
+                    ids = [segment.class_id for segment in record.segments[number]]
+                    reference["tokens"] = [None if one is None else reader.classes[one] for one in ids]
                 yield _sample(record, number, prompts.with_history(told, turn.question), slots, reference)
 
     return FoodTask(
@@ -106,48 +127,77 @@ def _dialogue(*, version: int, teacher_forced: bool = False) -> FoodTask:
         metrics=(
             GENERALIZED_IOU_BY_DIALOGUE,
             queries.ANSWERED_INGREDIENT,
+            *(() if teacher_forced else (queries.STRAY_MASKS,)),
             CUMULATIVE_IOU,
             GENERALIZED_IOU,
             queries.GENERALIZED_IOU_BY_MASK,
         ),
-        headline=2,
+        headline=2 if teacher_forced else 3,
         generation={"max_new_tokens": 192, "do_sample": False},
-        floors=("baseline:blind", "baseline:random"),
+        floors=("baseline:blind", "baseline:mean", "baseline:random"),
         build=build,
         vocabulary=lambda reader: tuple(reader.classes[1:]),
-        read=_read_turn,
+        read=_read_forced if teacher_forced else _read_turn,
         oracle=pointing.oracle,
         selective=True,
     )
 
 
+def _names(sample: Sample) -> list[str]:
+    return [str(mask.label) for mask in pointing.reference_masks(sample)]
+
+
 def _read_turn(sample: Sample, answer: Answer, vocabulary: tuple[str, ...]) -> Reading:
     """As a query for the targets' names, which the question does not say: by the noun phrase, then in their order.
 
-    The phrase before a mask may be half a sentence. Where it names no class it says nothing, and the order decides.
+    A mask for anything else is an answer too, and a wrong one: it counts as one more mask with an IoU of 0.
     """
     said = {normalise(mask["said"]): mask["label"] for mask in sample.reference["masks"]}
 
     def name_of(label: str | None) -> str | None:
-        phrase = normalise(label or "")
-        return said.get(phrase) or (label if find_names(phrase, [*vocabulary, *said]) else None)
+        own = said.get(normalise(label or "")) or next((said[name] for name in find_names(label or "", said)), None)
+        return own or pointing.class_of(label, vocabulary)
 
     answer = replace(answer, masks=tuple(replace(mask, label=name_of(mask.label)) for mask in answer.masks))
-    names = list(dict.fromkeys(said.values()))
-    reading = pointing.read_query(replace(sample, slots={"ingredients": names}), answer)
-    shares = {
-        "iou_share": reading.values["iou_sum"] / sample.reference["dialogue_masks"],
-        "turn_share": 1.0 / sample.reference["dialogue_turns"],
-    }
-    return replace(reading, values={**reading.values, **shares})
+    names = _names(sample)
+    reading = pointing.read_assigned(sample, answer, names, pointing.assign(answer, names, vocabulary))
+    return _with_shares(sample, reading, strays=reading.values["strays"])
+
+
+def _read_forced(sample: Sample, answer: Answer, vocabulary: tuple[str, ...]) -> Reading:
+    """The k-th mask belongs to the k-th `[SEG]` of the given text; nothing more is drawn than it asks for."""
+    tokens = sample.reference["tokens"]
+    if len(answer.masks) != len(tokens):  # not read at the places of the text: a baseline, or a cut answer
+        return _with_shares(sample, _read_turn(sample, answer, vocabulary), strays=0.0)
+    places: dict[str, list[int]] = {}
+    for index, name in enumerate(tokens):
+        if name is not None:
+            places.setdefault(name, []).append(index)
+    reading = pointing.read_assigned(sample, answer, _names(sample), places)
+    return _with_shares(sample, reading, strays=0.0)
+
+
+def _with_shares(sample: Sample, reading: Reading, *, strays: float) -> Reading:
+    """What the turn adds to the mean over dialogues."""
+    due = len(sample.reference["masks"])
+    mean = reading.values["iou_sum"] / (due + strays)
+    return replace(
+        reading,
+        values={
+            **reading.values,
+            "iou": mean,
+            "iou_share": mean * due / sample.reference["dialogue_masks"],
+            "turn_share": 1.0 / sample.reference["dialogue_turns"],
+        },
+    )
 
 
 def _single_samples(reader: Any, records: Sequence[ReasoningRecord]) -> Iterable[Sample]:
     from foodbench.metrics import masks
 
-    for record, regions, numbers in _dialogues(reader, records):
-        for number in numbers:
-            reference = _reference(reader, regions, _targets(record.segments[number]))
+    for record, regions, turns in _dialogues(reader, records):
+        for number, targets in turns.items():
+            reference = _reference(reader, regions, targets)
             one = Sample("", "", record.pair.image, "", {}, reference)
             union = masks.union_of(pointing.reference_masks(one))
             label = prompts.enumerate_names([mask["label"] for mask in reference["masks"]])
@@ -194,7 +244,7 @@ SINGLE = FoodTask(
     metrics=(GENERALIZED_IOU, queries.ANSWERED_QUERY, CUMULATIVE_IOU, GENERALIZED_IOU_OF_ANSWERED),
     headline=2,
     generation={"max_new_tokens": 192, "do_sample": False},
-    floors=("baseline:blind", "baseline:random"),
+    floors=("baseline:blind", "baseline:mean", "baseline:random"),
     build=_single_samples,
     vocabulary=lambda _reader: (),
     read=_read_single,

@@ -13,7 +13,6 @@ from typing import Any
 from foodbench.core.hashing import stable_seed
 from foodbench.core.types import Answer, Mask, Sample
 from foodbench.data.records import IGNORE_LABEL, SegmentationRecord
-from foodbench.metrics.reading.names import find_names
 from foodbench.metrics.segmentation import SEMANTIC
 from foodbench.tasks import pointing, prompts
 from foodbench.tasks.base import FoodTask, Reading
@@ -61,11 +60,11 @@ def _read(sample: Sample, answer: Answer, vocabulary: tuple[str, ...]) -> Readin
     painted, errors = [], []
     for mask in answer.masks:
         found = pointing.checked(mask, size)
-        named = find_names(mask.label or "", vocabulary[1:])
+        named = pointing.class_of(mask.label, vocabulary[1:])
         if found.error:
             errors.append(found.error)
         elif found.mask is not None and named:
-            painted.append((ids[named[0]], found.mask))
+            painted.append((ids[named], found.mask))
     values = semantic.sample_values(semantic.class_map(painted, size), semantic.class_map(true, size), vocabulary)
     return Reading(
         parsed=bool(painted or answer.text.strip()) and not errors,
