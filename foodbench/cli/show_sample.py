@@ -213,7 +213,8 @@ def read_masks(shown: Shown) -> list[Mask]:
         return []
     chosen = shown.record.detail.get("masks")
     if isinstance(chosen, Mapping):
-        masks = tuple(masks[place] for place in chosen.values() if isinstance(place, int) and 0 <= place < len(masks))
+        places = [place for found in chosen.values() for place in (found if isinstance(found, list) else [found])]
+        masks = tuple(masks[place] for place in places if isinstance(place, int) and 0 <= place < len(masks))
     height, width = shown.sample.reference["size"]
     size = (int(height), int(width))
     return [mask for mask in masks if checked(mask, size).mask is not None]

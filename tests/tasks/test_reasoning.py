@@ -1,4 +1,4 @@
-"""Reasoning about a meal: pointing at everything, or at nothing, does not pay; names are read in the dialogue's words."""
+"""Reasoning about a meal: pointing at everything, or at nothing, does not pay; the dialogue's words are understood."""
 
 from __future__ import annotations
 

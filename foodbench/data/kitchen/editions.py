@@ -221,6 +221,10 @@ def make(
 
 def _make_one(layout: Layout, settings: KitchenSettings, out: Path, workers: int, report: Callable[[], None]) -> Path:
     target = out / layout.folder
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        # A worker that imports its parent's script, which has no main guard: it would cook all over again, and its
+        # temporary folder would stay when the parent ends it. The parent then cooks alone.
+        raise RuntimeError("The kitchen is being made by the process that started this one.")
     with _storage(target):
         out.mkdir(parents=True, exist_ok=True)
         _refuse_foreign(target)
