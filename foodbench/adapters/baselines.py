@@ -8,10 +8,10 @@ train sample's, or one with averaged values), so they have whatever form the tas
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from foodbench.core.errors import UnsupportedTask, UsageError
 from foodbench.core.hashing import stable_seed
@@ -28,6 +28,10 @@ Answerer = Callable[[Request], Answer]
 
 TEXTS_COMPARED = 200
 """Train texts that `baseline:blind` chooses the most typical one from: 20,000 comparisons, about half a second."""
+SETS_COUNTED = 5_000
+"""Train texts whose sets `baseline:usual` counts: enough to know what is usual, of a million recipes too."""
+SET_KEYS = ("labels", "classes", "actions")
+"""Where a reference keeps the set of names that an answer is compared with."""
 FEW = 5
 """With fewer train samples of an ingredient than this, `baseline:blind` uses those of all ingredients."""
 
@@ -114,7 +118,10 @@ class Majority(Baseline):
 
 
 class Mean(Baseline):
-    """`baseline:mean`: the train split's mean values, or the best mask that can be made of its mean mask."""
+    """`baseline:mean`: the train split's mean values, or the best mask that can be made of its mean mask.
+
+    Where the parts of a plate are asked for too, its only one is the ingredient that is most often the heaviest.
+    """
 
     name = "mean"
     kinds = ("nutrition", "masks")
@@ -123,7 +130,7 @@ class Mean(Baseline):
         """Average the references."""
         samples = self.train_samples(task, choice)
         if task.answer_kind == "nutrition":
-            answer = _nutrition_answer(task, samples, _mean)
+            answer = _nutrition_answer(task, samples, _mean, _usual_part(samples, _heaviest))
             return lambda _request: answer
         from foodbench.adapters.location import LocationPrior
 
@@ -186,8 +193,9 @@ class Blind(Baseline):
     """`baseline:blind`: the best that can be said from the question alone.
 
     Labels: the most frequent one, or the set that agrees best with the train split's sets. Nutrition: the medians,
-    which minimise the mean absolute error, of the asked ingredient if one is named. Masks: where the asked ingredient
-    lies in the train split. Texts: the train text that agrees best with the others.
+    which minimise the mean absolute error, of the asked ingredient if one is named; where the parts of a plate are
+    asked for too, its only one is the ingredient that is on most plates. Masks: where the asked ingredient lies in the
+    train split. Texts: the train text that agrees best with the others.
     """
 
     name = "blind"
@@ -207,6 +215,39 @@ class Blind(Baseline):
             answer = labels_answer(task, samples[0], usual_labels(samples))
         else:
             answer = _majority_answer(task, samples)
+        return lambda _request: answer
+
+
+class Usual(Baseline):
+    """`baseline:usual`: names what is usual, in a list or as a text.
+
+    The constant set with the best F1 against the train split's sets. `baseline:blind` answers such tasks with the most
+    typical text, which was not written to name what is usual, or with the set that has the best mean F1: for labels it
+    is the best pooled F1 here, and for texts whichever the task reports first.
+    """
+
+    name = "usual"
+    kinds = ("labels", "text")
+
+    def fit(self, task: FoodTask, choice: DatasetChoice) -> Answerer:
+        """Count the names in the train split.
+
+        Raises:
+            UnsupportedTask: the task's texts are not compared by the names in them.
+        """
+        limit = SETS_COUNTED if task.answer_kind == "text" else None
+        samples = self.train_samples(task, choice, limit)
+        key = next((key for key in SET_KEYS if key in samples[0].reference), None)
+        if key is None:
+            raise UnsupportedTask(f"baseline:usual has no names to count for {task.name}: its references hold no set.")
+        sets = [sample.reference[key] for sample in samples]
+        if task.answer_kind == "labels":
+            answer = labels_answer(task, samples[0], best_set(sets, pooled=True))
+        else:
+            first = next((metric.id for metric in task.metrics if "f1." in metric.id), "")
+            names = best_set(sets, pooled=not first.endswith("f1.sample"))
+            text = naming_text([name.replace("_", " ") for name in names])
+            answer = task.oracle(replace(samples[0], reference={**samples[0].reference, "text": text}))
         return lambda _request: answer
 
 
@@ -287,22 +328,41 @@ def labels_of(sample: Sample) -> list[str]:
 
 def usual_labels(samples: Sequence[Sample]) -> tuple[str, ...]:
     """The set of names with the highest mean F1 against the samples' sets, among the sets of the k most frequent."""
+    return best_set([labels_of(sample) for sample in samples], pooled=False)
+
+
+def best_set(samples: Sequence[Collection[str]], *, pooled: bool) -> tuple[str, ...]:
+    """The constant set of names with the highest F1 against the samples' sets, among the sets of the k most frequent.
+
+    Args:
+        samples: the names of each sample.
+        pooled: hits and misses of all samples make one F1 (`f1.micro`), not the mean of each sample's (`f1.sample`).
+    """
     import numpy as np
 
-    sets = [set(labels_of(sample)) for sample in samples]
-    frequency: dict[str, int] = defaultdict(int)
-    for names in sets:
-        for name in names:
-            frequency[name] += 1
+    sets = [set(names) for names in samples]
+    frequency = Counter(name for names in sets for name in names)
     ranked = sorted(frequency, key=lambda name: (-frequency[name], name))
     if not ranked:
         return ()
     sizes, hits = np.array([len(names) for names in sets]), np.zeros(len(sets))
-    f1 = []
+    f1, found = [], 0
     for count, name in enumerate(ranked, start=1):
-        hits += np.fromiter((name in names for names in sets), float, len(sets))
-        f1.append(float((2 * hits / (sizes + count)).mean()))
+        if pooled:
+            found += frequency[name]
+            f1.append(2 * found / (int(sizes.sum()) + count * len(sets)))
+        else:
+            hits += np.fromiter((name in names for names in sets), float, len(sets))
+            f1.append(float((2 * hits / (sizes + count)).mean()))
     return tuple(ranked[: int(np.argmax(f1)) + 1])
+
+
+def naming_text(names: Sequence[str]) -> str:
+    """A text that names each once as an ingredient and once as what to do, for readings that look for either."""
+    lines = [f"- {name}" for name in names]
+    # "it" makes a verb of what may also be a noun: "Oil it."
+    steps = [f"- {name[:1].upper()}{name[1:]} it." for name in names]
+    return "\n".join(["Ingredients:", *lines, "Steps:", *steps])
 
 
 def _blind_masks(task: FoodTask, samples: Sequence[Sample]) -> Answerer:
@@ -320,10 +380,13 @@ def _blind_nutrition(task: FoodTask, samples: Sequence[Sample]) -> Answerer:
     by_ingredient: dict[str, list[Sample]] = defaultdict(list)
     for sample in samples:
         by_ingredient[str(sample.slots.get("ingredient", ""))].append(sample)
+    part = _usual_part(samples, tuple)
     answers = {
-        name: _nutrition_answer(task, group, _median) for name, group in by_ingredient.items() if len(group) >= FEW
+        name: _nutrition_answer(task, group, _median, part)
+        for name, group in by_ingredient.items()
+        if len(group) >= FEW
     }
-    overall = _nutrition_answer(task, samples, _median)
+    overall = _nutrition_answer(task, samples, _median, part)
     return lambda request: answers.get(str(request.slots.get("ingredient", "")), overall)
 
 
@@ -350,17 +413,39 @@ def _majority_answer(task: FoodTask, samples: Sequence[Sample]) -> Answer:
     return answers[text][0]
 
 
-def _nutrition_answer(task: FoodTask, samples: Sequence[Sample], summary: Callable[[list[float]], float]) -> Answer:
+def _usual_part(
+    samples: Sequence[Sample], counted: Callable[[Mapping[str, Mapping[str, float]]], Iterable[str]]
+) -> str | None:
+    """The ingredient that is counted most often among the parts of the samples' plates; None where none are asked for.
+
+    Args:
+        samples: with the nutrition of each part by name in the reference's `parts`, if there are any.
+        counted: given a plate's parts, those that count.
+    """
+    frequency = Counter(name for sample in samples for name in counted(sample.reference.get("parts", {})))
+    return min(frequency, key=lambda name: (-frequency[name], name), default=None)
+
+
+def _heaviest(parts: Mapping[str, Mapping[str, float]]) -> list[str]:
+    return sorted(parts, key=lambda name: (-parts[name].get("mass", 0.0), name))[:1]
+
+
+def _nutrition_answer(
+    task: FoodTask, samples: Sequence[Sample], summary: Callable[[list[float]], float], part: str | None
+) -> Answer:
+    """The summary of each nutrient; all of it in one part, if there is one to name."""
     columns: dict[str, list[float]] = {}
     for name in NUTRIENTS:
         known = [float(sample.reference[name]) for sample in samples if sample.reference.get(name) is not None]
         if known:
             columns[name] = known
-    return nutrition_answer(task, samples[0], {name: summary(values) for name, values in columns.items()})
+    values = {name: summary(known) for name, known in columns.items()}
+    parts = {} if part is None else {"parts": {part: values}}
+    return nutrition_answer(task, samples[0], {**values, **parts})
 
 
-def nutrition_answer(task: FoodTask, pattern: Sample, values: Mapping[str, float]) -> Answer:
-    """An answer that states `values`."""
+def nutrition_answer(task: FoodTask, pattern: Sample, values: Mapping[str, Any]) -> Answer:
+    """An answer that states `values`, and the parts that they or the pattern hold."""
     return task.oracle(replace(pattern, reference={**pattern.reference, **values}))
 
 

@@ -63,6 +63,10 @@ _BUILT_IN: tuple[tuple[ModelInfo, str], ...] = (
         "foodbench.adapters.baselines:Blind",
     ),
     (
+        ModelInfo("baseline:usual", "names what is usual, whatever the picture shows", "labels, text"),
+        "foodbench.adapters.baselines:Usual",
+    ),
+    (
         ModelInfo("baseline:refuse", "says of everything that it is not in the picture", "masks"),
         "foodbench.adapters.baselines:Refuse",
     ),

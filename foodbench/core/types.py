@@ -164,7 +164,7 @@ class Answer:
         """
         stripped = raw.strip()
         if not stripped.startswith("{") or f'"{ENVELOPE_KEY}"' not in stripped[:64]:
-            return cls(text=raw)
+            return cls(text=well_formed(raw))
         if len(stripped) > MAX_ENVELOPE_CHARS:
             raise AnswerInvalid(f"The answer envelope has {len(stripped):,} characters (limit {MAX_ENVELOPE_CHARS:,}).")
         try:

@@ -22,7 +22,7 @@ class ControlImage:
     """Another picture, or none, in the size of the right one (masks are scored at that size).
 
     Attributes:
-        original: the right picture; only its size is used.
+        original: the right picture; its size is used, and its name to know an item that is known to be wrong.
         shown: what is shown, stretched to that size; None for an evenly grey picture.
     """
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from foodbench.core.types import Score
+from foodbench.data.controls import ControlImage
 from foodbench.data.known_bad import bad_ids
 from foodbench.engine.references import Reference
 from foodbench.metrics import ratings
@@ -158,9 +159,12 @@ def _without_known_bad(data: TaskData, scores: Sequence[Score]) -> WithoutKnownB
     if data.choice.edition != "real":
         return None
     bad = bad_ids(data.task.dataset)
-    excluded = {
-        sample.sample_id for sample in data.samples if not bad.isdisjoint((sample.cluster, sample.image.path.name))
-    }
+    excluded = set()
+    for sample in data.samples:
+        # Under a control another picture is shown; what is known to be wrong goes with the right one.
+        right = sample.image.original if isinstance(sample.image, ControlImage) else sample.image
+        if not bad.isdisjoint((sample.cluster, right.path.name)):
+            excluded.add(sample.sample_id)
     if not excluded:
         return None
     values = point_values(data.task.metrics, [score for score in scores if score.sample_id not in excluded])

@@ -48,11 +48,12 @@ EMPTY_PLATE = Metric(
     id="kcal_on_empty_plate",
     kind="ratio",
     value="kcal_on_empty_plate",
-    over="empty_plate",
+    over="empty_plate_answered",
     unit="kcal",
     higher_is_better=False,
     bounds=(0.0, inf),
-    description="Mean energy stated for plates that have none; does not exist where no plate is empty.",
+    description="Mean energy stated for plates that have none, over those for which it was stated: saying nothing is "
+    "no zero. Does not exist where there are none; how often totals are stated is a metric of its own.",
 )
 
 
@@ -134,11 +135,11 @@ def sample_values(stated: Mapping[str, float], true: Mapping[str, float]) -> dic
         AnswerInvalid: a stated value is not finite or absurdly large.
     """
     gap = atwater_gap(stated)
-    empty = true.get("kcal") == 0
+    answered = true.get("kcal") == 0 and "kcal" in stated
     return {
         "atwater_checkable": float(gap is not None),
         "atwater_gap": 0.0 if gap is None else min(gap, 1.0),
         "atwater_consistent": float(gap is not None and gap <= TOLERANCE),
-        "empty_plate": float(empty),
-        "kcal_on_empty_plate": abs(_amount(stated.get("kcal", 0.0))) if empty else 0.0,
+        "empty_plate_answered": float(answered),
+        "kcal_on_empty_plate": abs(_amount(stated["kcal"])) if answered else 0.0,
     }

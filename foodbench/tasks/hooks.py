@@ -9,6 +9,7 @@ of running: `lmms-eval --tasks foodbench_food101_dish` lets `process_docs` load 
 from __future__ import annotations
 
 import json
+import math
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -123,9 +124,13 @@ class TaskHooks:
 
     @staticmethod
     def aggregation(metric: Metric) -> Callable[[Sequence[Mapping[str, float]]], float]:
-        """What makes a metric's number of the samples' values, for lmms-eval: 0 where it does not exist (no null)."""
+        """What makes a metric's number of the samples' values, for lmms-eval, which has no null: NaN for none.
+
+        Its table prints `nan`; a number would be taken for a result, and 0 for a perfect one where less is better.
+        """
 
         def aggregate(samples: Sequence[Mapping[str, float]]) -> float:
-            return metric.of_samples(samples) or 0.0
+            number = metric.of_samples(samples)
+            return math.nan if number is None else number
 
         return aggregate

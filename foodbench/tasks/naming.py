@@ -120,7 +120,7 @@ def list_ingredients(
         answer_kind="labels",
         metrics=_ordered(labels.label_metrics(), primary, "hallucinated"),
         generation={"max_new_tokens": 256, "do_sample": False},
-        floors=("baseline:blind", "baseline:random"),
+        floors=("baseline:blind", "baseline:usual", "baseline:random"),
         build=build,
         vocabulary=vocabulary,
         read=read_labels,

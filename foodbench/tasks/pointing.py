@@ -15,12 +15,13 @@ from typing import Any
 from foodbench.core.errors import AnswerInvalid
 from foodbench.core.hashing import stable_seed
 from foodbench.core.types import Answer, Mask, Sample
-from foodbench.metrics.reading.names import find_names, normalise
+from foodbench.metrics.reading.names import MAX_ANSWER_CHARS, find_names, normalise
 from foodbench.metrics.segmentation import pair_values
 from foodbench.tasks import prompts
 from foodbench.tasks.base import Reading
 from foodbench.tasks.naming import finder
 from foodbench.tasks.regions import Regions
+from foodbench.tasks.text import says_something
 
 _NEGATION = re.compile(r"\b(?:not|no|none|neither|nor|never|cannot|can't|isn't|aren't|don't|doesn't|without|absent)\b")
 _SENTENCE_END = re.compile(r"[.;!?\n]+")
@@ -83,9 +84,10 @@ def oracle(sample: Sample) -> Answer:
 
 
 def refused(text: str, name: str) -> bool:
-    """Whether a sentence of the text denies that `name` is there."""
+    """Whether a sentence of the text denies that `name` is there; of a very long text its beginning counts."""
     return any(
-        _NEGATION.search(sentence.lower()) and find_names(sentence, [name]) for sentence in _SENTENCE_END.split(text)
+        _NEGATION.search(sentence.lower()) and find_names(sentence, [name])
+        for sentence in _SENTENCE_END.split(text[:MAX_ANSWER_CHARS])
     )
 
 
@@ -182,7 +184,7 @@ def read_assigned(sample: Sample, answer: Answer, names: Sequence[str], places: 
     pairs = [masks.intersection_union(drawn.get(name, nothing), mask) for name, mask in true.items()]
     absent = [name for name in names if name not in true]
     error = next((found.error for found in given if found.error), None)
-    spoke = bool(answer.text.strip()) or bool(usable)
+    spoke = says_something(answer.text) or bool(usable)
     denied = sum(name not in drawn for name in absent) if spoke and error is None else 0
     if not true and (usable or _SEGMENT.search(answer.text)):
         denied = 0  # something was drawn, or promised, where nothing is

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import unicodedata
+
+from foodbench.metrics.reading.names import MAX_ANSWER_CHARS
 
 REASONING_TAGS = ("think", "analysis")
 
@@ -29,3 +32,8 @@ def without_reasoning(text: str) -> str:
                 said.append(part)
         text = "".join(said).strip()
     return text
+
+
+def says_something(text: str) -> bool:
+    """Whether a text holds a letter, digit or symbol: blanks, marks that nobody sees, and dots are silence."""
+    return any(unicodedata.category(char)[0] in "LNS" for char in text.strip()[:MAX_ANSWER_CHARS])

@@ -13,6 +13,7 @@ from PIL import Image
 from foodbench.core.types import Answer, Mask, Nutrition, Request, Sample
 from foodbench.data.images import ImageFile
 from foodbench.metrics import masks
+from foodbench.metrics.aggregate import Metric
 
 
 @dataclass
@@ -28,6 +29,7 @@ class StubTask:
     name: str = "stub.task"
     train_split: str = "train"
     protocol: str = "strict"
+    metrics: Sequence[Metric] = ()
 
     def train_samples(self, choice: Any, *, limit: int | None = None, seed: int = 0) -> tuple[Sample, ...]:
         return tuple(self.train)[:limit]

@@ -19,15 +19,31 @@ from stub_tasks import (
 )
 
 from foodbench.adapters.base import ask, prepare
-from foodbench.adapters.baselines import Blind, Majority, Mean, Oracle, RandomDraw, Refuse, usual_labels
+from foodbench.adapters.baselines import (
+    Blind,
+    Majority,
+    Mean,
+    Oracle,
+    RandomDraw,
+    Refuse,
+    Usual,
+    best_set,
+    naming_text,
+    usual_labels,
+)
 from foodbench.adapters.location import best_region, foreground_map, image_size, stretch
 from foodbench.adapters.resolve import load_adapter
 from foodbench.core.errors import UnsupportedTask, UsageError
 from foodbench.core.types import Nutrition
 from foodbench.data.roots import resolve
 from foodbench.metrics import masks
+from foodbench.metrics.labels import label_metrics
+from foodbench.metrics.reading.actions import default_lexicon, find_actions
+from foodbench.metrics.reading.names import NameFinder
+from foodbench.metrics.reading.recipe_text import read_recipe
 from foodbench.stats.summary import point_values
 from foodbench.tasks import TASKS
+from foodbench.tasks.recipe1m.texts import listed_classes
 
 
 def answers_of(adapter, task, samples):
@@ -210,6 +226,94 @@ def test_the_usual_labels_have_the_best_mean_f1():
     (answer,) = answers_of(Blind(), StubTask("labels", train), train[:1])
     assert answer.text == "rice, egg"
     assert usual_labels([labels_sample(0)]) == ()
+
+
+def test_the_best_set_pooled_and_by_sample_are_two():
+    sets = [{"rice"}] * 3 + [{"rice", "egg", "corn", "tofu"}] * 2
+    # Pooled: 2 * 5 / (11 + 5) for rice, 2 * 7 / (11 + 10) with corn, 2 * 9 / (11 + 15), 2 * 11 / (11 + 20) with all.
+    assert best_set(sets, pooled=True) == ("rice", "corn", "egg", "tofu")
+    # By sample: (3 * 1 + 2 * 2 / 5) / 5 for rice, (3 * 2 / 3 + 2 * 4 / 6) / 5 with corn, and less with more.
+    assert best_set(sets, pooled=False) == ("rice",)
+    assert best_set([[], ["rice"]], pooled=True) == ("rice",)
+    assert best_set([[], []], pooled=True) == ()
+
+
+def set_text(number, key, *names):
+    sample = text_sample(number, f"recipe {number}")
+    return replace(sample, reference={**sample.reference, key: list(names)})
+
+
+@pytest.mark.parametrize(("key", "kind"), [("classes", "micro"), ("actions", "sample")])
+def test_usual_texts_name_the_set_of_the_f1_that_comes_first(key, kind):
+    train = [set_text(n, key, "red_rice") for n in range(3)]
+    train += [set_text(3 + n, key, "red_rice", "egg", "corn", "tofu") for n in range(2)]
+    metrics = [metric for metric in label_metrics() if metric.id == f"f1.{kind}"]
+    (answer,) = answers_of(Usual(), StubTask("text", train, metrics=metrics), train[:1])
+    more = ["corn", "egg", "tofu"] if kind == "micro" else []
+    assert answer.text == naming_text(["red rice", *more])
+
+
+def test_usual_labels_have_the_best_pooled_f1():
+    train = [labels_sample(n, "rice") for n in range(3)]
+    train += [labels_sample(3 + n, "rice", "egg", "corn", "tofu") for n in range(2)]
+    assert answers_of(Usual(), StubTask("labels", train), train[:1])[0].text == "rice, corn, egg, tofu"
+    assert answers_of(Blind(), StubTask("labels", train), train[:1])[0].text == "rice"
+
+
+def test_usual_needs_a_set_to_count():
+    with pytest.raises(UnsupportedTask, match="stub.task: its references hold no set"):
+        prepare(Usual(), StubTask("text", [text_sample(0, "a recipe")]), CHOICE)
+
+
+def test_a_text_that_names_is_read_as_what_it_names():
+    actions = [verb.lemma for verb in default_lexicon().verbs]
+    recipe = read_recipe(naming_text(actions))
+    assert set(find_actions("\n".join(recipe.steps))) == set(actions)
+    foods = ["rice", "olive oil", "butter", "red bell pepper"]
+    recipe = read_recipe(naming_text(foods))
+    assert listed_classes(recipe.ingredients, tuple(foods)) == foods
+    assert list(NameFinder(foods).find("\n".join(recipe.steps)).names) == foods
+
+
+@pytest.mark.parametrize("task_name", ["recipe1m.recipe", "recipe1m.instructions"])
+def test_naming_what_is_usual_beats_the_most_typical_text(kitchen, task_name):
+    task = TASKS.get(task_name)
+    data = task.load(resolve(task.dataset, "kitchen"))
+    of_sets = next(metric.id for metric in task.metrics if "f1." in metric.id)
+    assert "baseline:usual" in task.floors
+    assert measure(task, data, "usual")[of_sets] > measure(task, data, "blind")[of_sets]
+
+
+def test_every_task_with_a_set_has_what_is_usual_among_its_floors():
+    text_tasks = [TASKS.get(name) for name in TASKS.names() if TASKS.get(name).answer_kind in ("text", "labels")]
+    with_sets = {task.name for task in text_tasks if any("f1." in metric.id for metric in task.metrics)}
+    with_usual = {task.name for task in text_tasks if "baseline:usual" in task.floors}
+    assert {"recipe1m.recipe", "recipe1m.actions", "vireo172.ingredients"} <= with_sets <= with_usual
+
+
+def plate_of(number, kcal, **masses):
+    parts = {name: {"kcal": 1.0, "mass": mass} for name, mass in masses.items()}
+    return nutrition_sample(number, kcal=kcal, mass=sum(masses.values()), parts=parts)
+
+
+def test_one_part_stands_for_the_plate_where_parts_are_asked_for():
+    train = [
+        plate_of(0, 100.0, rice=50.0, oil=1.0),
+        plate_of(1, 200.0, rice=60.0, oil=1.0),
+        plate_of(2, 900.0, fish=80.0, oil=1.0),
+    ]
+    heard = []
+
+    class Listening(StubTask):
+        def oracle(self, sample):
+            heard.append(sample.reference)
+            return super().oracle(replace(sample, reference={"kcal": sample.reference["kcal"]}))
+
+    answers_of(Blind(), Listening("nutrition", train), train[:1])
+    assert heard == [{"kcal": 200.0, "mass": 61.0, "parts": {"oil": {"kcal": 200.0, "mass": 61.0}}}]
+    heard.clear()
+    answers_of(Mean(), Listening("nutrition", train), train[:1])
+    assert heard == [{"kcal": 400.0, "mass": 193 / 3, "parts": {"rice": {"kcal": 400.0, "mass": 193 / 3}}}]
 
 
 def test_the_most_typical_text_is_the_one_closest_to_the_others():

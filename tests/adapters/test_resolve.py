@@ -31,7 +31,7 @@ def _local_endpoint(monkeypatch):
     monkeypatch.setenv("OPENAI_BASE_URL", "http://localhost:9/v1")
 
 
-KINDS = ("majority", "mean", "random", "blind", "refuse", "colour", "oracle")
+KINDS = ("majority", "mean", "random", "blind", "usual", "refuse", "colour", "oracle")
 
 
 def test_every_baseline_loads_by_name():

@@ -60,7 +60,8 @@ def test_metrics_over_answers():
     ]
     assert energy.CONSISTENT.of_samples(values) == pytest.approx(100 / 3)
     assert energy.ATWATER_GAP.of_samples(values) == pytest.approx(100 * (0 + 0.25 + 1) / 3)
-    assert energy.EMPTY_PLATE.of_samples(values) == 15.0
+    assert energy.EMPTY_PLATE.of_samples(values) == 30.0, "what was not stated is no zero"
+    assert energy.EMPTY_PLATE.of_samples(values[4:]) is None
     assert energy.CONSISTENT.of_samples(values[3:]) is None
     assert energy.EMPTY_PLATE.of_samples(values[:3]) is None
 

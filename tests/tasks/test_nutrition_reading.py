@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 from hypothesis import given, settings
@@ -107,6 +108,9 @@ SUM_SENTENCE = "Weight 182 g, calories 310 kcal, fat 12.2 g, carbohydrate 23 g, 
         ("Kidney beans: 82 g", {"red beans": {"mass": 82}}),
         ("Rice: 5 g fiber, 3 g protein", {"rice": {"protein": 3}}),
         ("Price: 82 g", {}),
+        ("rice" + " " * 500 + ", fish: 82 g", {}),
+        ("rice and fish and corn: 82 g", {}),
+        ("80 g" + " " * 500 + "of rice", {}),
         ("", {}),
     ],
 )
@@ -171,3 +175,23 @@ def test_any_text_is_read(text: str) -> None:
 def test_hostile_length_ends(piece: str) -> None:
     read_portions(piece * 200_000, FOODS)
     read_nutrition(piece * 200_000)
+
+
+@pytest.mark.parametrize(
+    ("first", "piece"),
+    [("", "rice "), ("", "rice fish "), ("", "rice, "), ("", "no rice "), ("80 g", "rice "), ("80 g{}", "rice "),
+     ("rice{}", "fish ")],
+)  # fmt: skip
+def test_many_names_on_one_line_cost_their_share(first: str, piece: str) -> None:
+    finder = NameFinder(FOODS)
+    costs = []
+    for length in (2_000, 16_000):  # an answer is cut at 20,000
+        text = first.format(" " * (length // 2))
+        text += piece * ((length - len(text)) // len(piece))
+        trials = []
+        for _ in range(3):
+            began = time.process_time()
+            read_portions(text, finder)
+            trials.append(time.process_time() - began)
+        costs.append(min(trials))
+    assert costs[1] < 24 * costs[0] + 0.02, "eight times the text; comparing all pairs of names would cost 64 times"

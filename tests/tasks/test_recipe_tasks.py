@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from foodbench.adapters.baselines import Blind, Oracle, RandomDraw
+from foodbench.adapters.baselines import Blind, Oracle, RandomDraw, Usual
 from foodbench.core.types import Sample, Score
 from foodbench.data.images import ImageFile
 from foodbench.data.records import RecipeRecord
@@ -194,9 +194,9 @@ def test_oracle_is_the_ceiling_and_silence_the_bottom(name: str, kitchen: Path) 
 def test_texts_of_other_dishes_are_the_floor(name: str, kitchen: Path) -> None:
     task, choice = TASKS.get(name), resolve("recipe1m", "kitchen")
     data = task.load(choice)
-    assert {f"baseline:{kind.name}" for kind in (Blind, RandomDraw)} == set(task.floors)
+    assert {f"baseline:{kind.name}" for kind in (Blind, RandomDraw, Usual)} == set(task.floors)
     found = []
-    for baseline in (RandomDraw(), Blind(), Oracle()):
+    for baseline in (RandomDraw(), Blind(), Usual(), Oracle()):
         baseline.prepare(task, choice)
         answers = baseline.answer([task.request(sample) for sample in data.samples])
         scores = [
@@ -206,7 +206,7 @@ def test_texts_of_other_dishes_are_the_floor(name: str, kitchen: Path) -> None:
         value = point_values(task.metrics, scores)[task.metrics[0].id]
         assert value is not None
         found.append(value)
-    assert 0 < min(found[:2]) <= max(found[:2]) < found[2] - 20
+    assert 0 < min(found[:3]) <= max(found[:3]) < found[3] - 20
 
 
 @pytest.mark.parametrize("name", NAMES)

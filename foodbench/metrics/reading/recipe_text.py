@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from foodbench.core.types import well_formed
 from foodbench.metrics.reading.ingredient_lines import ingredient_phrase, is_preparation
 from foodbench.metrics.reading.names import MAX_ANSWER_CHARS
 from foodbench.metrics.reading.sentences import has_marker, sentences, without_marker
@@ -201,10 +202,13 @@ def _from_json(plain: Mapping[str, Any]) -> Recipe:
     for key, value in list((inner or plain).items())[:_MAX_KEYS]:
         found.setdefault(_SECTION_OF.get(str(key).lower().replace("_", " ").strip(), "other"), value)
     title, ingredients, steps = (found.get(section) for section in ("title", "ingredients", "steps"))
+    ingredients = _ingredient_lines(ingredients) if isinstance(ingredients, str) else _json_lines(ingredients)
+    steps = _step_lines(steps) if isinstance(steps, str) else _json_lines(steps)
+    # An escape in JSON may be half a character, which no file can hold.
     return Recipe(
-        title=_title_line(title) if isinstance(title, str) else "",
-        ingredients=tuple(_ingredient_lines(ingredients) if isinstance(ingredients, str) else _json_lines(ingredients)),
-        steps=tuple(_step_lines(steps) if isinstance(steps, str) else _json_lines(steps)),
+        title=well_formed(_title_line(title)) if isinstance(title, str) else "",
+        ingredients=tuple(map(well_formed, ingredients)),
+        steps=tuple(map(well_formed, steps)),
     )
 
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
+from math import fsum
 from typing import Any
 
 from foodbench.core.types import NUTRIENTS, Answer, Sample
@@ -26,6 +27,7 @@ from foodbench.metrics.reading.names import NameFinder
 from foodbench.tasks import prompts
 from foodbench.tasks.base import FoodTask, Reading
 from foodbench.tasks.nutrition5k.reading import TOTAL, read_portions
+from foodbench.tasks.text import says_something
 
 DATASET = "fooddialogues"
 TOTAL_PREFIX = "total."
@@ -121,7 +123,7 @@ def number_values(stated: Mapping[str, float], true: Mapping[str, float]) -> dic
         true: what the reference answer says, above zero.
     """
     errors = [min(1.0, abs(stated.get(name, 0.0) - value) / value) for name, value in true.items()]
-    return {NUMBER_ERROR.value: sum(errors), str(NUMBER_ERROR.over): float(len(errors))}
+    return {NUMBER_ERROR.value: fsum(errors), str(NUMBER_ERROR.over): float(len(errors))}
 
 
 def _read(sample: Sample, answer: Answer, _vocabulary: tuple[str, ...]) -> Reading:
@@ -133,7 +135,7 @@ def _read(sample: Sample, answer: Answer, _vocabulary: tuple[str, ...]) -> Readi
         **ratings.sample_values(),
     }
     return Reading(
-        parsed=bool(said),
+        parsed=says_something(said),
         values={key: number for metric in METRICS for key, number in metric.share(values).items()},
         detail={"totals": totals} if totals else {},
     )

@@ -17,6 +17,7 @@ from foodbench.metrics.segmentation import SEMANTIC
 from foodbench.tasks import pointing, prompts
 from foodbench.tasks.base import FoodTask, Reading
 from foodbench.tasks.regions import regions_of
+from foodbench.tasks.text import says_something
 
 NAME = "foodseg103.semantic"
 VERSION = 1
@@ -67,7 +68,7 @@ def _read(sample: Sample, answer: Answer, vocabulary: tuple[str, ...]) -> Readin
             painted.append((ids[named], found.mask))
     values = semantic.sample_values(semantic.class_map(painted, size), semantic.class_map(true, size), vocabulary)
     return Reading(
-        parsed=bool(painted or answer.text.strip()) and not errors,
+        parsed=(bool(painted) or says_something(answer.text)) and not errors,
         values=values,
         detail={"classes": [vocabulary[class_id] for class_id, _ in painted], "given": len(answer.masks)},
         error=errors[0] if errors else None,

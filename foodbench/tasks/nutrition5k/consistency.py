@@ -2,9 +2,10 @@
 
 No paper measures it. A model is asked for the nutrition of every ingredient and of the whole meal; then its energy must
 follow from its macronutrients (Atwater), its parts must add up to its total, it must not list what is not there, and an
-empty plate has no calories. Being consistent is cheap, as another plate's true values are: an answer is `sound` if it
-is consistent and lists nothing that is not there. The reference's own gaps, by which real food differs from Atwater's
-factors, are the ceiling.
+empty plate has no calories. Being consistent is cheap, as another plate's true values are, and so is naming nothing
+but the most frequent ingredient: an answer is `sound` if it is consistent, lists nothing that is not there, names what
+makes up at least half of the plate, and has about its energy. No constant answer is that for more than a few plates.
+The reference's own gaps, by which real food differs from Atwater's factors, are the ceiling.
 """
 
 from __future__ import annotations
@@ -66,6 +67,11 @@ CONSISTENT = Metric(
     description="Share of answers that state all totals and, for a plate that holds something, its parts; whose parts' "
     "energy is within 10 % of the total's, and whose macronutrients' is within 20 % of it. Silence is not consistent.",
 )
+COVERED = 0.5
+"""Share of the plate's mass that the ingredients named must hold at least: a frequent one alone is no breakdown."""
+ENERGY_TOLERANCE = 0.5
+"""How far the stated total may be from the true energy, as a share of it: wide, since this is no test of estimating."""
+
 SOUND = Metric(
     id="sound",
     kind="proportion",
@@ -73,7 +79,8 @@ SOUND = Metric(
     unit="%",
     scale=100.0,
     bounds=(0.0, 1.0),
-    description="Share of answers that are consistent and give nutrition to nothing that is not on the plate.",
+    description="Share of answers that are consistent, give nutrition to nothing that is not on the plate, name what "
+    "makes up at least half of its mass, and state its energy within a half of the true one.",
 )
 HALLUCINATED = Metric(
     id="hallucinated",
@@ -128,10 +135,22 @@ def _read(sample: Sample, answer: Answer, vocabulary: tuple[str, ...]) -> Readin
     }
     adds_up = gaps["kcal"] <= PARTS_TOLERANCE if "kcal" in gaps else not sample.reference["parts"] and not parts
     consistent = bool(values["stated.total"] and values["atwater_consistent"]) and adds_up
-    values |= {"consistent": float(consistent), "sound": float(consistent and not wrong)}
+    about_this_plate = not wrong and _covers(sample, parts) and _near(sample, total)
+    values |= {"consistent": float(consistent), "sound": float(consistent and about_this_plate)}
     return Reading(
         parsed=bool(values["stated.total"]), values=values, detail={"total": total, "parts": parts, "wrong": wrong}
     )
+
+
+def _covers(sample: Sample, parts: Mapping[str, object]) -> bool:
+    """Whether the named ingredients that are there hold `COVERED` of the mass of all that can be named."""
+    masses = {name: part.get("mass", 0.0) for name, part in sample.reference["parts"].items()}
+    return sum(masses[name] for name in parts if name in masses) >= COVERED * sum(masses.values())
+
+
+def _near(sample: Sample, total: Mapping[str, float]) -> bool:
+    """Whether the stated energy is about the true one; on an empty plate, whether it is 0."""
+    return "kcal" in total and energy.relative_gap(total["kcal"], sample.reference["kcal"]) <= ENERGY_TOLERANCE
 
 
 def _plausible(stated: Mapping[str, float]) -> dict[str, float]:
@@ -173,7 +192,7 @@ TASK = FoodTask(
         energy.EMPTY_PLATE,
     ),
     generation={"max_new_tokens": 384, "do_sample": False},
-    floors=("baseline:mean", "baseline:random"),
+    floors=("baseline:mean", "baseline:blind", "baseline:random"),
     build=_build,
     vocabulary=vocabulary,
     read=_read,

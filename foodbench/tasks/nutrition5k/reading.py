@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import json
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from foodbench.core.types import Nutrition
@@ -41,7 +43,10 @@ _GOES_ON = re.compile(
 )
 _TWO_FOODS = re.compile(r"\s*(?:,|and|&|/|,\s*and|or|with)\s*(?:the\s+)?", re.IGNORECASE)
 _OF_FOOD = re.compile(r"\s*(?:of\s+)?(?:the\s+)?(?:[a-z]{2,12}ed\s+|raw\s+|plain\s+)?[*_]*", re.IGNORECASE)
+_OF_FOOD_CHARS = 60
+"""No longer stretch is taken for one, so that a line of blanks is not searched for every name behind it."""
 _OF = re.compile(r"\s+of\b.*", re.IGNORECASE | re.DOTALL)
+_DIGIT = re.compile(r"\d")
 _ASIDE = re.compile(r"\([^()\d\n]{0,60}\)")
 _NAME_KEYS = ("name", "ingredient", "item", "food", "label")
 _INHERITING = re.compile(r"nutri|macro|value|estimate|amount|per_?portion", re.IGNORECASE)
@@ -137,17 +142,24 @@ def _parts(line: str, finder: NameFinder) -> list[_Part]:
     if amounts and amounts[0].start < marks[0][0]:
         return _amounts_first(line, marks, [(amount.start, amount.end) for amount in amounts])
     parts: list[_Part] = []
+    digits = [match.start() for match in _DIGIT.finditer(line)]
     subject, end = marks[0][2], marks[0][1]
-    for start, next_end, name in marks[1:]:
-        between = line[end:start]
-        if any(char.isdigit() for char in between):
-            parts.append(_Part(subject, between, named=True))
+    for (_, last_end, _), (start, next_end, name) in pairwise(marks):
+        if _any_within(digits, end, start):
+            parts.append(_Part(subject, line[end:start], named=True))
             subject, end = name, next_end
         elif subject == TOTAL:  # "the total mass of the rice"
             subject, end = name, next_end
-        elif name not in (TOTAL, subject) and _TWO_FOODS.fullmatch(between):
+        # Only right behind the subject: what begins further back holds another name.
+        elif last_end == end and name not in (TOTAL, subject) and _TWO_FOODS.fullmatch(line, end, start):
             subject, end = _NOBODY, next_end
     return [*parts, _Part(subject, line[end:], named=True)]
+
+
+def _any_within(places: list[int], start: int, end: int) -> bool:
+    """Whether one of the ascending places lies from `start` on and before `end`."""
+    first = bisect_left(places, start)
+    return first < len(places) and places[first] < end
 
 
 def _amounts_first(line: str, marks: list[tuple[int, int, str]], amounts: list[tuple[int, int]]) -> list[_Part]:
@@ -157,7 +169,8 @@ def _amounts_first(line: str, marks: list[tuple[int, int, str]], amounts: list[t
     for start, end, name in marks:
         while place + 1 < len(amounts) and amounts[place + 1][1] <= start:
             place += 1
-        if amounts[place][1] <= start and _OF_FOOD.fullmatch(line[amounts[place][1] : start]):
+        behind = amounts[place][1]
+        if behind <= start <= behind + _OF_FOOD_CHARS and _OF_FOOD.fullmatch(line, behind, start):
             heads.append((amounts[place][0], start, end, name))
     if not heads:
         whole = any(name == TOTAL for _, _, name in marks)

@@ -20,6 +20,7 @@ from foodbench.metrics.text import MAX_CHARACTERS
 from foodbench.tasks.base import Reading
 from foodbench.tasks.recipe1m.recipe import TASK as STRICT
 from foodbench.tasks.recipe1m.texts import recipe_sample, recipe_text
+from foodbench.tasks.text import says_something
 
 QUESTION = "What is this dish, and how is it made? Give its name, the ingredients and the instructions."
 
@@ -32,7 +33,7 @@ def _build(_reader: Any, records: Sequence[RecipeRecord]) -> Iterable[Sample]:
 def _read(sample: Sample, answer: Answer, _vocabulary: tuple[str, ...]) -> Reading:
     said = answer.text[:MAX_CHARACTERS]
     overlap = rouge.rouge_l_set(said, sample.reference["text"][:MAX_CHARACTERS])
-    return Reading(parsed=bool(said.strip()), values={rouge.ROUGE_L_SET.value: overlap}, detail={})
+    return Reading(parsed=says_something(said), values={rouge.ROUGE_L_SET.value: overlap}, detail={})
 
 
 TASK = replace(
@@ -43,6 +44,7 @@ TASK = replace(
     summary="Write the recipe of the dish; AdaMLLM's word-set ROUGE-L.",
     questions=(QUESTION,),
     metrics=(rouge.ROUGE_L_SET,),
+    floors=("baseline:random", "baseline:blind"),
     generation={"max_new_tokens": 1024, "do_sample": False},
     build=_build,
     vocabulary=lambda _reader: (),

@@ -19,8 +19,8 @@ from foodbench.metrics.labels import label_metrics
 from foodbench.metrics.reading.recipe_text import ingredient_phrase
 from foodbench.tasks.naming import finder
 
-FLOORS = ("baseline:random", "baseline:blind")
-"""Another sample's text, and the most typical one: what texts of this kind share anyway."""
+FLOORS = ("baseline:random", "baseline:blind", "baseline:usual")
+"""Another sample's text, the most typical one, and the names that are usual: what texts of this kind share anyway."""
 
 
 def recipe_text(record: RecipeRecord) -> str:
