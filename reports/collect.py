@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import shutil
 import sys
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from foodbench.runs.store import RunFolder
 
 
 def collect(run: Path, target: Path) -> None:
-    """Copy `run.json`, and each finished task's result, ids and samples.
+    """Copy `run.json`, and each finished task's result, ids and samples; what another run left in the target goes.
 
     The compressed samples hold no time stamp, so the same samples are the same bytes.
 
@@ -20,6 +21,8 @@ def collect(run: Path, target: Path) -> None:
     """
     folder = RunFolder(run)
     folder.read()
+    for old in target.glob("*@*"):
+        shutil.rmtree(old)
     atomic_write(target / "run.json", folder.run_path.read_bytes())
     for name, task in folder.tasks().items():
         task.result()

@@ -20,10 +20,14 @@ REPORTS = sorted(path.parent for path in (REPOSITORY / "reports").glob("*/run.js
 
 
 def results(name: str) -> list[TaskResult]:
+    """The results of a report in the order of the tasks; all of them must be of today's versions."""
     run = RunFile.model_validate_json((REPOSITORY / "reports" / name / "run.json").read_text())
     order = [f"{task}@{TASKS.get(task).version}" for task in TASKS.names()]
-    paths = [REPOSITORY / "reports" / name / task / "result.json" for task in order if task in run.tasks]
-    return [TaskResult.model_validate_json(path.read_text()) for path in paths if path.is_file()]
+    folders = {path.name for path in (REPOSITORY / "reports" / name).glob("*@*")}
+    assert set(run.tasks) == folders
+    assert folders <= set(order), "of another version of the task: run it again"
+    paths = [REPOSITORY / "reports" / name / task / "result.json" for task in order if task in folders]
+    return [TaskResult.model_validate_json(path.read_text()) for path in paths]
 
 
 @pytest.mark.parametrize("report", REPORTS, ids=lambda path: path.name)
@@ -43,9 +47,17 @@ def test_results_follow_from_their_samples(report: Path) -> None:
         assert point_values(task.metrics, scores) == {metric.id: metric.value for metric in result.metrics}
 
 
+def test_the_kitchen_report_covers_all_strict_tasks() -> None:
+    covered = {result.task.name for result in results("foodlmm-kitchen")}
+    assert covered == {name for name in TASKS.names() if TASKS.get(name).protocol == "strict"}
+
+
 def test_readme_shows_the_report(capsys: pytest.CaptureFixture[str]) -> None:
-    print_results(results("foodlmm-kitchen"))
-    assert capsys.readouterr().out.rstrip() in (REPOSITORY / "README.md").read_text()
+    print_results(results("foodlmm-kitchen"), rows="primary")
+    table = capsys.readouterr().out.partition("\n\n")[0].rstrip()
+    rows = [line for line in table.splitlines() if " (kitchen)" in line or line.startswith("task ")]
+    assert len(rows) == 31
+    assert "\n".join(row.rstrip() for row in rows) in (REPOSITORY / "README.md").read_text()
 
 
 def test_readme_states_the_colour_floor_of_the_report() -> None:

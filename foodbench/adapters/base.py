@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from foodbench.core.errors import AdapterFailed, AnswerInvalid, FoodbenchError, UnsupportedTask, UsageError
 from foodbench.core.types import NUTRIENTS, Answer, Mask, Nutrition, Request, well_formed
+from foodbench.core.wording import counted
 
 if TYPE_CHECKING:
     from foodbench.data.roots import DatasetChoice
@@ -165,7 +166,8 @@ def check_answers(adapter_name: str, requests: Sequence[Request], answers: Any) 
     if len(answers) != len(requests):
         first = f"; the first is {_shown(answers[0])}" if answers else ""
         raise AdapterFailed(
-            f"{adapter_name} returned {len(answers)} answers to {len(requests)} requests for {where}{first}.",
+            f"{adapter_name} returned {counted(len(answers), 'answer')} to {counted(len(requests), 'request')} for "
+            f"{where}{first}.",
             hint=_CONTRACT_HINT,
         )
     return [

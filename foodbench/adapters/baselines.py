@@ -42,6 +42,7 @@ class Baseline(ABC):
     Attributes:
         name: as in `baseline:<name>`.
         kinds: the kinds of answer it can give.
+        fitted_on: by task, how many train samples it has learned from; absent where it needs none.
     """
 
     name: ClassVar[str]
@@ -50,6 +51,7 @@ class Baseline(ABC):
 
     def __init__(self) -> None:
         self._answerers: dict[str, Answerer] = {}
+        self.fitted_on: dict[str, int] = {}
 
     @property
     def identity(self) -> str:
@@ -102,6 +104,7 @@ class Baseline(ABC):
                 f"baseline:{self.name} has nothing to be fitted on for {task.name}: the '{task.train_split}' split at "
                 f"{choice.root} has no usable sample."
             )
+        self.fitted_on[task.name] = len(samples)
         return samples
 
 

@@ -15,6 +15,7 @@ from foodbench.cli import options
 from foodbench.cli.tables import print_table
 from foodbench.core.errors import AnswerInvalid, ExitCode, FoodbenchError, ProviderDown, UnsupportedTask, UsageError
 from foodbench.core.printable import printable
+from foodbench.core.wording import counted
 
 if TYPE_CHECKING:
     from foodbench.core.types import Answer, Sample
@@ -50,7 +51,14 @@ class Finding:
 @click.option(
     "--tasks", "-t", default="all", show_default=True, metavar="TASKS", help="Names or globs, comma-separated."
 )
-@click.option("--limit", "-n", type=click.IntRange(min=1), default=4, show_default=True, help="Samples per task.")
+@click.option(
+    "--limit",
+    "-n",
+    type=click.IntRange(min=1),
+    default=4,
+    show_default=True,
+    help="Photos, dishes, recipes or dialogues per task.",
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="Chooses the samples.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(adapter: str, model_args: dict[str, str], tasks: str, limit: int, seed: int, as_json: bool) -> int:
@@ -77,7 +85,6 @@ def command(adapter: str, model_args: dict[str, str], tasks: str, limit: int, se
         model = load_adapter(adapter, model_args)
         identity = identity_of(model)
         for name in names:
-            click.echo(f"{name}: trying {limit} samples", err=True)
             findings.extend(_try_task(model, name, limit, seed))
             if findings[-1].check == "reachable":
                 break  # asking on would only wait for the same time-outs
@@ -94,6 +101,7 @@ def _try_task(model: Any, name: str, limit: int, seed: int) -> Iterator[Finding]
     task = TASKS.get(name)
     choice = resolve(task.dataset, "kitchen")
     data = task.load(choice, limit=limit, seed=seed)
+    click.echo(f"{name}: trying {counted(len(data.samples), 'sample')}", err=True)
     try:
         base.prepare(model, task, choice)
         yield from _try_samples(model, data)
@@ -116,7 +124,7 @@ def _try_samples(model: Any, data: TaskData) -> Iterator[Finding]:
     name, count = data.task.name, len(data.samples)
     requests = [data.task.request(sample) for sample in data.samples]
     first = base.ask(model, requests)
-    yield Finding(name, "contract", "ok", f"{count} answers to {count} requests")
+    yield Finding(name, "contract", "ok", f"{counted(count, 'answer')} to {counted(count, 'request')}")
     yield _same(name, "determinism", "failed", data.samples, first, base.ask(model, requests), "asked again")
     singly = [base.ask(model, [request])[0] for request in requests]
     yield _same(name, "batch independence", "warning", data.samples, first, singly, "asked singly")
@@ -140,15 +148,19 @@ def _same(
         if one.to_text() != other.to_text()
     ]
     if not different:
-        return Finding(task, check, "ok", f"{len(samples)} of {len(samples)} answers are the same when {how}")
+        return Finding(task, check, "ok", f"{_of(len(samples), len(samples))} the same when {how}")
     sample, one, other = different[0]
     shown = f"{_brief(one)} became {_brief(other)}"
-    message = f"{len(different)} of {len(samples)} answers differ when {how}, e.g. {sample.sample_id}: {shown}"
+    message = f"{_of(len(different), len(samples))} different when {how}, e.g. {sample.sample_id}: {shown}"
     return Finding(task, check, otherwise, message)
 
 
 def _brief(answer: Answer) -> str:
     return f"'{printable(answer.to_text(), limit=_SHOWN_CHARACTERS // 2)}'"
+
+
+def _of(count: int, total: int) -> str:
+    return f"{count:,} of {counted(total, 'answer')} {'is' if count == 1 else 'are'}"
 
 
 def _readable(data: TaskData, answers: Sequence[Answer]) -> Finding:
@@ -159,15 +171,13 @@ def _readable(data: TaskData, answers: Sequence[Answer]) -> Finding:
     ]
     malformed = [score for score in scores if score.error is not None]
     if malformed:
-        message = (
-            f"{len(malformed)} of {count} answers are malformed, e.g. {malformed[0].sample_id}: {malformed[0].error}"
-        )
+        message = f"{_of(len(malformed), count)} malformed, e.g. {malformed[0].sample_id}: {malformed[0].error}"
         return Finding(name, "answers read", "failed", message)
     unread = [answer for score, answer in zip(scores, answers, strict=True) if not score.parsed]
     if unread:
-        message = f"{len(unread)} of {count} answers cannot be read and would count as wrong, e.g. {_brief(unread[0])}"
+        message = f"{_of(len(unread), count)} not readable and would count as wrong, e.g. {_brief(unread[0])}"
         return Finding(name, "answers read", "warning", message)
-    return Finding(name, "answers read", "ok", f"{count} of {count} answers are read")
+    return Finding(name, "answers read", "ok", f"{_of(count, count)} read")
 
 
 def _masks(data: TaskData, answers: Sequence[Answer]) -> Finding:
@@ -184,7 +194,7 @@ def _masks(data: TaskData, answers: Sequence[Answer]) -> Finding:
                 message = f"{sample.sample_id}: {error.message} {error.hint}".strip()
                 return Finding(name, "masks fit", "failed", message)
     if bare:
-        return Finding(name, "masks fit", "warning", f"{bare} of {len(answers)} answers have no mask: counted as empty")
+        return Finding(name, "masks fit", "warning", f"{_of(bare, len(answers))} without a mask: counted as empty")
     return Finding(name, "masks fit", "ok", "every mask has its photo's size")
 
 
@@ -208,4 +218,4 @@ def _print(adapter: str, identity: str, findings: Sequence[Finding], *, as_json:
         previous = finding.task
     click.echo(f"{adapter} ({printable(identity)})")
     print_table(("task", "check", "", "found"), rows)
-    click.echo(f"{counts['failed']} failed, {counts['warning']} warnings")
+    click.echo(f"{counts['failed']} failed, {counted(counts['warning'], 'warning')}")

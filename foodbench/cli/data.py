@@ -15,7 +15,8 @@ from foodbench.cli.fields import print_fields
 from foodbench.cli.options import key_values
 from foodbench.cli.stages import stage_bars
 from foodbench.cli.tables import print_table
-from foodbench.core.errors import DataMissing, ExitCode
+from foodbench.core.errors import DataMissing, ExitCode, UsageError
+from foodbench.core.wording import counted
 
 if TYPE_CHECKING:
     from foodbench.data.roots import DatasetChoice
@@ -162,7 +163,9 @@ def info(name: str, as_json: bool) -> None:
             ("sha256", "\n".join(_checksum_text(item) for item in (*card.archives, *card.checksums))),
             (
                 "id lists",
-                "\n".join(f"{item.sha256}  {split}, {item.count:,} ids" for split, item in card.id_sets.items()),
+                "\n".join(
+                    f"{item.sha256}  {split}, {counted(item.count, 'id')}" for split, item in card.id_sets.items()
+                ),
             ),
             ("facts", "\n".join(f"- {fact}" for fact in card.facts)),
             ("used by", "\n".join(f"- {use}" for use in card.used_by)),
@@ -173,7 +176,7 @@ def info(name: str, as_json: bool) -> None:
 
 
 def _checksum_text(item: Any) -> str:
-    size = "" if item.size is None else f", {item.size:,} bytes"
+    size = "" if item.size is None else f", {counted(item.size, 'byte')}"
     return f"{item.sha256}  {item.path}{size}{' (of a third party)' if item.warn_only else ''}"
 
 
@@ -212,7 +215,7 @@ def verify_command(what: str, path: Path | None, level: Any, edition: Any, allow
             ],
         )
         failed, warnings = len(outcome.with_status("failed")), len(outcome.with_status("warning"))
-        click.echo(f"{failed} failed, {warnings} warnings, {len(outcome.checks)} checks")
+        click.echo(f"{failed} failed, {counted(warnings, 'warning')}, {counted(len(outcome.checks), 'check')}")
     return int(ExitCode.OK if outcome.ok else ExitCode.DATA)
 
 
@@ -269,19 +272,40 @@ def make_group() -> None:
     help="easy, hard, occlusion, dark, cluttered, plateless, crowded, empty; or e.g. occlusion=0.6,ingredients=3-6.",
 )
 @click.option("--out", "-o", type=click.Path(path_type=Path, file_okay=False), help="[default: in FOODBENCH_HOME]")
+@click.option("--replace", "replace_other", is_flag=True, help="Replace another kitchen in the folder --out.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def make_kitchen(seed: int, size: int, train: int, test: int, difficulty: str, out: Path | None, as_json: bool) -> None:
+def make_kitchen(
+    seed: int,
+    size: int,
+    train: int,
+    test: int,
+    difficulty: str,
+    out: Path | None,
+    replace_other: bool,
+    as_json: bool,
+) -> None:
     """Cook the kitchen: plates with exact masks and nutrition, in the layouts of the real datasets.
 
     With the default numbers and no --out this is the edition that runs use where no real copy is registered (they make
     it themselves when they first need it). The same numbers always give the same files.
 
-    A difficulty other than the standard is an edition of its own: results on two difficulties never compare.
+    A difficulty other than the standard is an edition of its own: results on two difficulties never compare. A folder
+    --out that holds a kitchen made from other numbers is left alone, except with --replace.
+
+    Exit codes: 0 made; 2 wrong usage, or the folder holds another kitchen; 4 the disk is full.
     """
     from foodbench.core.paths import home
     from foodbench.data.kitchen import DATASETS, KitchenSettings, ensure, make, parse_difficulty
+    from foodbench.data.kitchen.editions import refuse_other_kitchen
 
     settings = KitchenSettings(seed, size, train, test, parse_difficulty(difficulty))
+    if out is None and replace_other:
+        raise UsageError(
+            "--replace goes with --out: in FOODBENCH_HOME each kitchen has a folder of its own.",
+            hint="Leave it out, or name a folder with --out.",
+        )
+    if out is not None and not replace_other:
+        refuse_other_kitchen(out, settings)
     made: dict[str, Path] = {}
     with stage_bars() as report:
         for name in DATASETS:
@@ -294,7 +318,7 @@ def make_kitchen(seed: int, size: int, train: int, test: int, difficulty: str, o
             else:
                 made[name] = make(
                     out, seed=seed, size=size, train=train, test=test, difficulty=settings.difficulty,
-                    datasets=(name,), progress=progress,
+                    datasets=(name,), replace_other=True, progress=progress,
                 )[name]  # fmt: skip
     default = out is None and settings == KitchenSettings()
     if as_json:

@@ -9,6 +9,7 @@ import click
 
 from foodbench.cli.stages import stage_bars
 from foodbench.cli.tables import print_table
+from foodbench.core.wording import counted
 
 if TYPE_CHECKING:
     from foodbench.data.duplicates import Comparison
@@ -98,7 +99,7 @@ def _print_comparison(found: Comparison, limit: int) -> None:
         return
     share = len(found.test_ids) / found.test_count if found.test_count else 0.0
     click.echo(
-        f"{title}: {len(found.test_ids):,} of {found.test_count:,} ({share:.1%}) have a near-duplicate among "
+        f"{title}: {len(found.test_ids):,} of {found.test_count:,} ({share:.1%}) with a near-duplicate among "
         f"{found.train_count:,}"
     )
     if found.unreadable:
@@ -112,4 +113,4 @@ def _print_comparison(found: Comparison, limit: int) -> None:
             right=range(2, 2 + len(names)),
         )
     if len(found.duplicates) > limit:
-        click.echo(f"... {len(found.duplicates) - limit:,} more pairs: --limit or --json shows them")
+        click.echo(f"... {counted(len(found.duplicates) - limit, 'more pair')}: --limit or --json shows all")

@@ -11,6 +11,7 @@ from foodbench.cli.fields import print_fields
 from foodbench.cli.tables import print_table
 from foodbench.core.errors import ExitCode
 from foodbench.core.printable import printable
+from foodbench.core.wording import counted
 
 if TYPE_CHECKING:
     from foodbench.data.doctor import DatasetState
@@ -72,7 +73,7 @@ def _print_states(states: tuple[DatasetState, ...]) -> None:
             )
     broken = sum(not state.sound for state in states)
     registered = sum(state.root is not None for state in states)
-    click.echo(f"\n{registered} of {len(states)} datasets registered, {broken} not sound")
+    click.echo(f"\n{registered} of {counted(len(states), 'dataset')} registered, {broken} not sound")
 
 
 @click.command("known-bad", short_help="List items of a dataset that are known to be wrong.")

@@ -9,6 +9,7 @@ import click
 
 from foodbench.core.errors import ExitCode
 from foodbench.core.printable import printable
+from foodbench.core.wording import counted
 
 
 @click.command("doctor")
@@ -38,7 +39,7 @@ def command(as_json: bool) -> int:
         if finding.remedy:
             click.echo(_ascii(f"{'':<9}{'':<{width}}  -> {finding.remedy}"))
     warnings = sum(finding.status == "warning" for finding in findings)
-    click.echo(f"{len(broken)} problems, {warnings} warnings")
+    click.echo(f"{counted(len(broken), 'problem')}, {counted(warnings, 'warning')}")
     return int(ExitCode.USAGE if broken else ExitCode.OK)
 
 

@@ -14,6 +14,11 @@ from foodbench.core.printable import printable
 _NARROWEST = 40
 
 
+def _wrapped(line: str, width: int) -> list[str]:
+    """A line in pieces; an id or a path stays whole, so that it can be copied."""
+    return textwrap.wrap(line, width, break_long_words=False, break_on_hyphens=False) or [""]
+
+
 def print_fields(fields: Iterable[tuple[str, str]]) -> None:
     """Print the fields that have a value to stdout, as `name  value`.
 
@@ -26,7 +31,7 @@ def print_fields(fields: Iterable[tuple[str, str]]) -> None:
     for name, value in shown:
         lines = printable(value, keep_lines=True).split("\n")
         if width is not None:
-            lines = [piece for line in lines for piece in textwrap.wrap(line, width) or [""]]
+            lines = [piece for line in lines for piece in _wrapped(line, width)]
         click.echo(f"{name:<{indent}}{lines[0]}".rstrip())
         for line in lines[1:]:
             click.echo(f"{'':<{indent}}{line}".rstrip())

@@ -10,6 +10,7 @@ import click
 
 from foodbench.cli import options
 from foodbench.core.errors import ExitCode, UsageError
+from foodbench.core.wording import counted
 
 if TYPE_CHECKING:
     from foodbench.engine.judging import Judged
@@ -62,7 +63,7 @@ def command(
     as_json: bool,
     quiet: bool,
 ) -> int:
-    """Rate the answers of RUN (a folder or an id), from 1 to 10, by a judge model or by people.
+    """Rate the answers of RUN (a folder, an id or the beginning of one), from 1 to 10, by a judge model or by people.
 
     A judge is a model behind an OpenAI-compatible server. The same command continues an interrupted judging; ratings
     stay with the run and are part of its result from then on. People rate in a sheet: --export, then --import.
@@ -71,15 +72,16 @@ def command(
     nothing; 5 data missing or damaged; 130 interrupted.
     """
     _check_options(model, sheet, filled, rater)
-    from foodbench.core.paths import runs_dir
+    from foodbench.cli.finding import find_run
 
-    if not run.exists() and (runs_dir() / run).is_dir():
-        run = runs_dir() / run  # a run's id
+    run = find_run(str(run)).path
     if sheet is not None:
         from foodbench.engine.rating_sheets import export_sheet
 
         count = export_sheet(run, task, sheet, limit=limit)
-        click.echo(json.dumps({"sheet": str(sheet), "answers": count}) if as_json else f"{count:,} answers in {sheet}")
+        click.echo(
+            json.dumps({"sheet": str(sheet), "answers": count}) if as_json else f"{counted(count, 'answer')} in {sheet}"
+        )
         return int(ExitCode.OK)
     if filled is not None:
         from foodbench.engine.rating_sheets import import_sheet
@@ -130,6 +132,6 @@ def _print(judged: Judged, *, as_json: bool) -> int:
     from foodbench.cli.results import print_results
 
     print_results([judged.result])
-    unread = f", {judged.unread:,} of them replies that could not be read" if judged.unread else ""
-    click.echo(f"{judged.new:,} new{unread}; {judged.kept:,} were there before.")
+    unread = f", {judged.unread:,} of them not readable" if judged.unread else ""
+    click.echo(f"{judged.new:,} new{unread}; {judged.kept:,} from before.")
     return code

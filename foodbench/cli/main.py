@@ -6,6 +6,7 @@ exits with its class's code; anything else is a bug: exit 70 and where the repor
 
 from __future__ import annotations
 
+import errno
 import importlib
 import io
 import os
@@ -16,7 +17,7 @@ from typing import Any, NoReturn
 import click
 
 from foodbench import __version__
-from foodbench.core.errors import ExitCode, FoodbenchError, UnknownName
+from foodbench.core.errors import ExitCode, FoodbenchError, UnknownName, UsageError
 from foodbench.core.printable import printable
 
 VERBS: dict[str, str] = {
@@ -96,10 +97,11 @@ def run_command(arguments: list[str]) -> int:
         return int(error.exit_code)
     except click.exceptions.Exit as stop:
         return stop.exit_code
+    except click.exceptions.NoArgsIsHelpError as asked:
+        click.echo(asked.format_message())  # a command group without a command: what there is, and no error
+        return int(ExitCode.OK)
     except click.ClickException as error:
-        context = getattr(error, "ctx", None)
-        where = f"{context.command_path} --help" if context is not None else "foodbench --help"
-        click.echo(f"error: {error.format_message()}\nhint: See {where}.", err=True)
+        _print_usage_error(error)
         return int(ExitCode.USAGE)
     except (KeyboardInterrupt, click.Abort):
         click.echo("Interrupted. Answers so far are saved; the same command continues.", err=True)
@@ -109,14 +111,32 @@ def run_command(arguments: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return int(ExitCode.OK)
     except Exception as error:
+        if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+            print_error(UsageError("A path is too long for this system.", hint="Give a shorter one."))
+            return int(ExitCode.USAGE)
         return _report_bug(error, arguments)
 
 
 def print_error(error: FoodbenchError) -> None:
-    """Print a deliberate error as its two lines."""
-    click.echo(f"error: {printable(error.message)}", err=True)
-    if error.hint:
-        click.echo(f"hint: {printable(error.hint)}", err=True)
+    """Print a deliberate error as its two lines. A setting that the environment made is named as such."""
+    from foodbench.cli.environment import variables_behind
+
+    variables = variables_behind(error)
+    origin = f"This comes from the environment variable {' and '.join(variables)}." if variables else ""
+    click.echo(f"error: {printable(error.message, limit=2000)}", err=True)
+    if error.hint or origin:
+        click.echo(f"hint: {printable(' '.join(filter(None, (origin, error.hint))))}", err=True)
+
+
+def _print_usage_error(error: click.ClickException) -> None:
+    from foodbench.cli.environment import origin_of
+
+    context = getattr(error, "ctx", None)
+    where = f"{context.command_path} --help" if context is not None else "foodbench --help"
+    origin = origin_of(getattr(error, "param", None), context)
+    message = " ".join(error.format_message().split())  # click lists choices on lines of their own
+    click.echo(f"error: {printable(message)}", err=True)
+    click.echo(f"hint: {f'The value comes from {origin}. ' if origin else ''}See {where}.", err=True)
 
 
 def _report_bug(error: Exception, arguments: list[str]) -> int:

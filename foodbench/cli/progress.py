@@ -10,7 +10,9 @@ from typing import Any
 import click
 
 from foodbench.cli.main import print_error
+from foodbench.cli.remarks import limited_text
 from foodbench.core.errors import FoodbenchError
+from foodbench.core.wording import counted
 from foodbench.runs.schema import TaskResult
 from foodbench.tasks.base import TaskData
 
@@ -36,11 +38,18 @@ class ConsoleReporter:
 
     def chosen(self, loaded: Sequence[TaskData], not_measured: Mapping[str, FoodbenchError]) -> None:
         """Say first, plainly, on which edition the tasks run."""
-        for edition in ("real", "kitchen"):
-            names = [data.task.name for data in loaded if data.choice.edition == edition]
-            if names:
-                kind = "real data" if edition == "real" else "the kitchen edition (synthetic plates)"
-                self._say(f"On {kind}: {', '.join(names)}")
+        names: dict[str, list[str]] = {}
+        for data in loaded:
+            special = f"; {data.choice.variant}" if data.choice.variant else ""
+            kitchen = f"the kitchen edition (synthetic plates{special})"
+            names.setdefault("real data" if data.choice.edition == "real" else kitchen, []).append(data.task.name)
+        for kind in sorted(names, reverse=True):  # real data first
+            self._say(f"On {kind}: {', '.join(names[kind])}")
+        for data in loaded:
+            clusters = len({sample.cluster for sample in data.samples})
+            text = "" if data.limit is None else limited_text(data.task, data.limit, clusters, len(data.samples))
+            if text:
+                self._say(f"{data.task.name}: {text}")
         for name, error in not_measured.items():
             self._say(f"Not measured: {name}: {error.message}")
 
@@ -48,21 +57,21 @@ class ConsoleReporter:
         """Show a stage as a bar of its own, from its first call to its last."""
         if label not in self._stages:
             self.end()
-            self.begin(label, total, 0, unit="")
+            self.begin(label, total, 0, unit="")  # what a stage counts is in its name
         self.advance(done - self._stages.get(label, 0))
         self._stages[label] = done
         if done >= total:
             self.end()
 
-    def begin(self, label: str, total: int, done: int, unit: str = " samples") -> None:
+    def begin(self, label: str, total: int, done: int, unit: str = "sample") -> None:
         """Start a bar."""
         self._label, self._total, self._done, self._asked = label, total, done, 0
         self._began = self._spoke = time.monotonic()
         if self._quiet:
             return
-        resumed = f", {done} answered before" if done else ""
+        resumed = f", {done:,} answered before" if done else ""
         if not sys.stderr.isatty():
-            self._say(f"{label}: {total}{unit}{resumed}")
+            self._say(f"{label}: {counted(total, unit) if unit else total}{resumed}")
             return
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -102,7 +111,7 @@ class ConsoleReporter:
         """Say that a task is saved."""
         took = result.time
         self._say(
-            f"{result.task.name}: done, {took.asked} asked in {took.model_seconds:.1f} s of the model's time "
+            f"{result.task.name}: done, {took.asked:,} asked in {took.model_seconds:.1f} s of the model's time "
             f"({took.seconds:.1f} s in all)"
         )
 

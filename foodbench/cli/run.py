@@ -33,7 +33,12 @@ _NOT_CONFIG = {"config", "as_json", "quiet"}
 )
 @click.option("--allow-partial", is_flag=True, help="Use incomplete copies of datasets.")
 @click.option("--require-all", is_flag=True, help="A task without data is an error (exit 5), not 'not measured'.")
-@click.option("--limit", "-n", type=click.IntRange(min=1), help="Samples per task, spread evenly by seed.")
+@click.option(
+    "--limit",
+    "-n",
+    type=click.IntRange(min=1),
+    help="Photos, dishes, recipes or dialogues per task, with all questions about each; spread evenly by seed.",
+)
 @click.option(
     "--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="For every random choice."
 )

@@ -21,7 +21,7 @@ from foodbench.core.errors import UsageError
     "--edition", type=click.Choice(["real", "kitchen"]), help="Default: real data where registered, else the kitchen."
 )
 @click.option("--allow-partial", is_flag=True, help="Use an incomplete copy of the dataset.")
-@click.option("--allow-missing", is_flag=True, help="Count samples without a prediction as wrong.")
+@click.option("--allow-missing", is_flag=True, help="Count samples without a prediction as wrong, and say how many.")
 @click.option(
     "--out",
     "-o",
@@ -39,25 +39,30 @@ def command(
     out: Path | None,
     as_json: bool,
 ) -> None:
-    """Score again the answers of the run PATH (a folder or an id), or with --task the predictions in the file PATH.
+    """Score again the answers of the run PATH, or with --task the predictions in the file PATH.
+
+    A run is named by its folder, its id or the beginning of its id.
 
     A predictions file has one JSON object per line: "sample_id", and "answer" (text) or any of "text", "masks" (COCO
     RLE) and "nutrition" (kcal, mass, fat, carb, protein). No model is asked.
+
+    Exit codes: 0 scored; 2 wrong usage: unknown run or task, or predictions that cannot be read; 4 the run is going on;
+    5 data missing or damaged.
     """
+    from foodbench.cli.finding import find_run
     from foodbench.cli.results import print_results
     from foodbench.core.paths import runs_dir
+    from foodbench.data.layout import is_file
     from foodbench.data.roots import resolve
     from foodbench.engine.rescore import rescore_run, score_predictions
     from foodbench.tasks import TASKS
 
     if task is None:
-        if not path.exists() and (runs_dir() / path).is_dir():
-            path = runs_dir() / path  # a run's id
-        if path.is_file():
+        if is_file(path):
             raise UsageError(
                 f"{path} is a file, not a run's folder.", hint="For predictions, name the task with --task."
             )
-        results = rescore_run(path)
+        results = rescore_run(find_run(str(path)).path)
     else:
         choice = resolve(TASKS.get(task).dataset, edition, allow_partial=allow_partial)
         result, folder = score_predictions(

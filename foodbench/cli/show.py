@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
 from foodbench.cli.fields import print_fields
 from foodbench.cli.tables import print_table
 from foodbench.core.errors import FoodbenchError, UnknownName, UsageError
+from foodbench.core.wording import counted
 
 if TYPE_CHECKING:
     from foodbench.adapters.resolve import ModelInfo
+    from foodbench.cli.results import Rows
     from foodbench.metrics.aggregate import Metric
     from foodbench.runs.store import RunFolder
     from foodbench.tasks.base import FoodTask
@@ -30,9 +32,24 @@ if TYPE_CHECKING:
     metavar="FILE.png",
     help="With --sample: where to write the picture. [default: in the run's folder]",
 )
+@click.option(
+    "--metrics",
+    type=click.Choice(["primary", "headline", "all"]),
+    default="all",
+    show_default=True,
+    help="With a run: each task's first metric, those that a run prints, or all.",
+)
 @click.option("--samples", is_flag=True, help="With a task: list what is asked, one JSON object per line.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def command(what: str, sample: str | None, task: str | None, out: Path | None, samples: bool, as_json: bool) -> None:
+def command(
+    what: str,
+    sample: str | None,
+    task: str | None,
+    out: Path | None,
+    metrics: Literal["primary", "headline", "all"],
+    samples: bool,
+    as_json: bool,
+) -> None:
     """Show WHAT: a task, a model, or a run (its folder, its id, or the beginning of its id).
 
     With --sample ID it shows what a model answered to one question of a run, and draws the photo: for mask tasks beside
@@ -56,7 +73,7 @@ def command(what: str, sample: str | None, task: str | None, out: Path | None, s
     elif isinstance(found, FoodTask):
         _show_task(found, as_json=as_json)
     elif isinstance(found, RunFolder):
-        _show_run(found, as_json=as_json)
+        _show_run(found, metrics, as_json=as_json)
     else:
         _show_model(what, found, as_json=as_json)
 
@@ -66,54 +83,51 @@ def _find(what: str, *, only_runs: bool) -> Any:
 
     Raises:
         UnknownName: it names nothing.
-        UsageError: it begins the ids of several runs.
+        UsageError: it begins the ids of several runs, or the names of several models.
     """
-    from foodbench.runs.store import RunFolder
-    from foodbench.tasks import TASKS
-
-    if not only_runs:
-        if what in TASKS:
-            return TASKS.get(what)
-        model = _find_model(what)
-        if model is not None:
-            return model
-    if (Path(what) / "run.json").is_file():
-        return RunFolder(Path(what))
-    runs = _runs()
-    matches = [what] if what in runs else [name for name in runs if what and name.startswith(what)]
-    if len(matches) > 1:
-        raise UsageError(f"'{what}' begins the ids of {len(matches)} runs.", hint=f"One of: {', '.join(matches[:8])}.")
-    if matches:
-        return RunFolder(runs[matches[0]])
-    raise _unknown(what, list(runs), only_runs=only_runs)
-
-
-def _find_model(what: str) -> ModelInfo | None:
-    from foodbench.adapters.resolve import describe_models
-
-    models = {info.name.removesuffix(":module:Class"): info for info in describe_models()}
-    return models.get(what) or models.get(what.partition(":")[0])
-
-
-def _runs() -> dict[str, Path]:
-    from foodbench.core.paths import runs_dir
-
-    return {path.parent.name: path.parent for path in sorted(runs_dir().glob("*/run.json"))}
-
-
-def _unknown(what: str, runs: list[str], *, only_runs: bool) -> UnknownName:
-    from foodbench.adapters.resolve import describe_models
-    from foodbench.core.paths import runs_dir
+    from foodbench.cli.finding import find_run, known_runs, match_run
     from foodbench.tasks import TASKS
 
     if only_runs:
-        error = UnknownName.of("run", what, runs)
-        where = f"Runs are looked for in {runs_dir()} (FOODBENCH_RUNS); a run's folder can be given as a path."
-    else:
-        error = UnknownName.of(
-            "task, model or run", what, [*TASKS.names(), *(m.name for m in describe_models()), *runs]
-        )
-        where = "See: foodbench list tasks, foodbench list models, foodbench list runs."
+        return find_run(what)
+    if what in TASKS:
+        return TASKS.get(what)
+    found = _find_model(what) or match_run(what)
+    if found is None:
+        raise _unknown(what, list(known_runs()))
+    return found
+
+
+def _find_model(what: str) -> ModelInfo | None:
+    """The model that `what` names or, with what follows the colon left out, that it is the prefix of.
+
+    Raises:
+        UsageError: it is the prefix of several.
+    """
+    from foodbench.adapters.resolve import describe_models
+
+    models = {info.name: info for info in describe_models()}
+    # `py:module:Class` and `lmms:NAME` stand for whatever follows the prefix.
+    patterns = {name.partition(":")[0]: info for name, info in models.items() if name.endswith((":Class", ":NAME"))}
+    head, _, rest = what.partition(":")
+    found = models.get(what) or patterns.get(head) or models.get(head)
+    if found is None and not rest:
+        several = [name for name in models if head and name.startswith(f"{head}:")]
+        if several:
+            raise UsageError(
+                f"'{what}' begins the names of {counted(len(several), 'model')}.",
+                hint=f"One of: {', '.join(several)}.",
+            )
+    return found
+
+
+def _unknown(what: str, runs: list[str]) -> UnknownName:
+    from foodbench.adapters.resolve import describe_models
+    from foodbench.tasks import TASKS
+
+    names = [*TASKS.names(), *(info.name for info in describe_models()), *runs]
+    error = UnknownName.of("task, model or run", what, names)
+    where = "See: foodbench list tasks, foodbench list models, foodbench list runs."
     return error if error.hint.startswith("Did you mean") else UnknownName(error.message, hint=where)
 
 
@@ -199,6 +213,9 @@ def _task_facts(task: FoodTask) -> dict[str, Any]:
 
 def _show_model(spec: str, info: ModelInfo, *, as_json: bool) -> None:
     settings, problem = _settings(info.name)
+    # lmms-eval builds its own models inside a run; `check` asks foodbench's adapters.
+    foreign = info.name.startswith("lmms:")
+    named = spec if spec.partition(":")[2] else info.name
     facts = {
         "model": info.name,
         "summary": info.summary,
@@ -216,8 +233,11 @@ def _show_model(spec: str, info: ModelInfo, *, as_json: bool) -> None:
             ("answers", info.answers),
             ("needs", info.needs),
             ("settings", shown or problem or "none"),
-            ("try it", f"foodbench check {spec}"),
-            ("measure it", f"foodbench run --model {spec} --tasks all"),
+            (
+                "try it",
+                f"foodbench run --model {named} --tasks all --limit 4" if foreign else f"foodbench check {named}",
+            ),
+            ("measure it", f"foodbench run --model {named} --tasks all"),
         ]
     )
 
@@ -229,6 +249,8 @@ def _settings(name: str) -> tuple[list[dict[str, str]], str]:
     from foodbench.adapters.arguments import settable_parameters
     from foodbench.adapters.resolve import MODELS
 
+    if name.startswith("lmms:"):
+        return [], "those of that model's class in lmms-eval"
     if name not in MODELS:
         return [], "those of your class's constructor"
     try:
@@ -248,7 +270,7 @@ def _settings(name: str) -> tuple[list[dict[str, str]], str]:
     ], ""
 
 
-def _show_run(folder: RunFolder, *, as_json: bool) -> None:
+def _show_run(folder: RunFolder, metrics: Rows, *, as_json: bool) -> None:
     from foodbench.cli.results import print_results
 
     run = folder.read()
@@ -276,9 +298,9 @@ def _show_run(folder: RunFolder, *, as_json: bool) -> None:
     )
     click.echo()
     if results:
-        print_results(results, every_metric=True)
+        print_results(results, rows=metrics)
     for name, count in open_tasks.items():
-        click.echo(f"{name}: not finished, {count:,} answers saved; the command that began it continues it")
+        click.echo(f"{name}: not finished, {counted(count, 'answer')} saved; the command that began it continues it")
     for name, status in run.tasks.items():
         if status.status != "complete":
             click.echo(f"{name}: {status.status.replace('_', ' ')}: {status.reason}")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import io
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,16 +17,20 @@ from foodbench.core.errors import AnswerInvalid, DataError, DataMissing, Foodben
 from foodbench.core.files import atomic_write
 from foodbench.core.printable import printable
 from foodbench.core.types import Answer, Mask, Sample
-from foodbench.metrics.masks import area, union_of
+from foodbench.data.controls import ControlImage
+from foodbench.data.roots import KITCHEN_VARIABLE, DatasetChoice, resolve
+from foodbench.metrics.masks import area, intersection_union, iou, union_of
 from foodbench.runs.schema import SampleRecord, TaskResult
 from foodbench.runs.store import RunFolder, TaskFolder
 from foodbench.tasks import TASKS
 from foodbench.tasks.base import FoodTask
+from foodbench.tasks.controls import controlled
 from foodbench.tasks.pointing import checked
 
+if TYPE_CHECKING:
+    from foodbench.runs.overlay import Region
+
 _SHOWN_CHARACTERS = 4000
-# The fields by which the readers' records name their photo or dish.
-_RECORD_IDS = ("image_id", "recipe_id", "dialogue_id", "dish_id", "stem")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +41,8 @@ class Shown:
         task: the task, as this version of foodbench has it.
         result: the result that the answer is part of.
         record: the stored answer and its score.
-        sample: question and reference, from the dataset.
+        sample: question, reference and the picture that was shown, from the dataset.
+        regions: what the answer's masks were scored against, name by name; empty if the task is not about masks.
         changed: why they may not be those of the run; empty if they are.
     """
 
@@ -45,6 +50,7 @@ class Shown:
     result: TaskResult
     record: SampleRecord
     sample: Sample
+    regions: tuple[Region, ...]
     changed: str
 
 
@@ -77,10 +83,11 @@ def show_sample(folder: RunFolder, sample_id: str, task: str | None, out: Path |
     print_fields(
         [
             *_heading(result, record),
-            ("photo", str(shown.sample.image.path)),
+            ("photo", _photo_text(shown.sample)),
             ("question", shown.sample.question),
             ("reference", _reference_text(shown.sample.reference)),
             *_answer_fields(record),
+            *((f"iou of {region.name}", _overlap(region)) for region in shown.regions),
             ("picture", str(path)),
         ]
     )
@@ -118,34 +125,52 @@ def _load(result: TaskResult, record: SampleRecord) -> Shown:
         UnknownName: this version has no such task.
         DataMissing: the dataset is not registered any more, or lacks the sample.
     """
-    from foodbench.data.roots import open_dataset, resolve
-
     task = TASKS.get(result.task.name)
     choice = resolve(task.dataset, result.dataset.edition, allow_partial=result.dataset.missing > 0)
-    reader = open_dataset(choice)
-    records = reader.records(task.split)
-    # Building one question instead of all: on masks that is milliseconds against half a minute.
-    own = [item for item in records if record.cluster in (getattr(item, name, None) for name in _RECORD_IDS)]
-    sample = next((each for each in task.build(reader, own or records) if each.sample_id == record.sample_id), None)
+    seed = int(result.provenance.get("seed", 0))
+    # All of them: which names a query mixes, and which picture a control shows, depends on the other samples.
+    data = controlled(task.load(choice, limit=result.limit, seed=seed), result.task.control, seed=seed)
+    sample = next((each for each in data.samples if each.sample_id == record.sample_id), None)
     if sample is None:
         raise DataMissing(
             f"{choice.root} has no sample {record.sample_id} of {task.name}.",
-            hint="The dataset was replaced since the run; restore it, or run again with --fresh.",
+            hint=f"The run's edition: {result.dataset.label}. {_other_edition(result, choice)}",
         )
     changed = ""
     if task.version != result.task.version:
         changed = (
             f"the run has version {result.task.version} of {task.name}, the question shown is version {task.version}."
         )
-    elif dict(task.score(sample, record.answer, task.vocabulary(reader)).values) != record.values:
-        changed = "the dataset or the way answers are read has changed: today the answer would earn other values."
-    return Shown(task, result, record, sample, changed)
+    elif data.fingerprint != result.task.fingerprint:
+        changed = f"the dataset is not the one of the run any more. {_other_edition(result, choice)}"
+    elif dict(task.score(sample, record.answer, data.vocabulary).values) != record.values:
+        changed = "the way answers are read has changed: today the answer would earn other values."
+    regions = _regions(sample, record) if task.answer_kind == "masks" else ()
+    return Shown(task, result, record, sample, regions, changed)
+
+
+def _other_edition(result: TaskResult, choice: DatasetChoice) -> str:
+    """What to do if the dataset that is here is not that of the run."""
+    if choice.variant != result.dataset.variant:
+        here = f"{choice.edition}, {choice.variant}" if choice.variant else f"{choice.edition} (default)"
+        return f"Here is {here}: let {KITCHEN_VARIABLE} name the kitchen of the run."
+    return "The dataset was replaced since the run; restore it, or run again with --fresh."
+
+
+def _photo_text(sample: Sample) -> str:
+    image = sample.image
+    if not isinstance(image, ControlImage):
+        return str(image.path)
+    shown = "an evenly grey picture" if image.shown is None else str(image.shown.path)
+    return f"{shown}\nshown instead of {image.original.path}"
 
 
 def _heading(result: TaskResult, record: SampleRecord) -> list[tuple[str, str]]:
     return [
         ("sample", record.sample_id),
-        ("task", f"{result.task.name}@{result.task.version} ({result.dataset.edition} edition)"),
+        ("task", f"{result.task.name}@{result.task.version}"),
+        ("edition", result.dataset.label),
+        ("control", result.task.control or ""),
         ("model", result.model.spec),
     ]
 
@@ -205,24 +230,41 @@ def _answer_text(raw: str) -> str:
     return "\n".join(filter(None, parts))
 
 
-def read_masks(shown: Shown) -> list[Mask]:
-    """The masks of the answer that were scored, as far as they fit the photo."""
+def _regions(sample: Sample, record: SampleRecord) -> tuple[Region, ...]:
+    """The true masks by name, each beside those of the answer that were read as it; then what was marked besides."""
+    from foodbench.runs.overlay import Region
+
+    true = {str(mask.label): mask for mask in _reference_masks(sample.reference)}
+    given, read = _usable_masks(sample, record), record.detail.get("masks")
+    # Written by a run, so of whatever form.
+    assigned = {
+        str(name): [place for place in places if place in given]
+        for name, places in (read.items() if isinstance(read, Mapping) else ())
+        if isinstance(places, list)
+    }
+    drawn = {name: union_of([given[place] for place in places]) for name, places in assigned.items() if places}
+    placed = {place for places in assigned.values() for place in places}
+    strays = [mask for place, mask in given.items() if place not in placed]
+    names = dict.fromkeys([*true, *drawn])
+    regions = [Region(name, true.get(name), drawn.get(name)) for name in names]
+    return (*regions, Region("nothing asked for", None, union_of(strays))) if strays else tuple(regions)
+
+
+def _usable_masks(sample: Sample, record: SampleRecord) -> dict[int, Mask]:
+    """The masks of the answer that fit the photo and have a pixel, by their place."""
     try:
-        masks = Answer.from_text(shown.record.answer).masks
+        masks = Answer.from_text(record.answer).masks
     except AnswerInvalid:
-        return []
-    chosen = shown.record.detail.get("masks")
-    if isinstance(chosen, Mapping):
-        places = [place for found in chosen.values() for place in (found if isinstance(found, list) else [found])]
-        masks = tuple(masks[place] for place in places if isinstance(place, int) and 0 <= place < len(masks))
-    height, width = shown.sample.reference["size"]
-    size = (int(height), int(width))
-    return [mask for mask in masks if checked(mask, size).mask is not None]
+        return {}
+    height, width = sample.reference["size"]
+    found = {place: checked(mask, (int(height), int(width))).mask for place, mask in enumerate(masks)}
+    return {place: mask for place, mask in found.items() if mask is not None}
 
 
-def _joined(masks: Sequence[Mask]) -> Mask | None:
-    """All masks in one, for the drawing; None if there are none."""
-    return union_of(masks) if masks else None
+def _overlap(region: Region) -> str:
+    if region.true is None or region.predicted is None:
+        return "marked, but not there" if region.true is None else "0 (no mask predicted)"
+    return _number(iou(*intersection_union(region.predicted, region.true)))
 
 
 def _draw(shown: Shown) -> bytes:
@@ -230,18 +272,20 @@ def _draw(shown: Shown) -> bytes:
 
     task, record, sample = shown.result.task, shown.record, shown.sample
     photo = sample.image.open()
-    lines = [f"{task.name}@{task.version} - {record.sample_id} - {shown.result.model.spec}", sample.question]
+    control = f" - control: {task.control}" if task.control else ""
+    heading = f"{task.name}@{task.version} - {record.sample_id} - {shown.result.model.spec}{control}"
+    lines = [heading, " ".join(sample.question.split())]
     if shown.task.answer_kind == "masks":
-        true, predicted = _joined(_reference_masks(sample.reference)), _joined(read_masks(shown))
         answer = _one_line(record.answer)
         try:
-            page = draw_overlay(photo, true, predicted, [*lines, *([f"Answer: {answer}"] if answer else [])])
+            page = draw_overlay(photo, shown.regions, [*lines, *([f"Answer: {answer}"] if answer else [])])
         except AnswerInvalid as error:
             raise DataMissing(f"The photo {sample.image.path} does not fit its mask: {error.message}") from error
     else:
         verdict = _plain(record.values) if len(record.values) <= 3 else ""
         answer = _one_line(record.answer) or "(empty)"
-        lines += [f"Answer: {answer}", f"Reference: {_reference_text(sample.reference)}", verdict]
+        reference = " ".join(_reference_text(sample.reference).split())
+        lines += [f"Answer: {answer}", f"Reference: {reference}", verdict]
         page = draw_caption(photo, lines)
     stream = io.BytesIO()
     page.save(stream, format="PNG")
@@ -264,6 +308,7 @@ def _as_json(shown: Shown, picture: Path) -> dict[str, Any]:
         "edition": shown.result.dataset.edition,
         "model": shown.result.model.model_dump(mode="json"),
         "photo": str(shown.sample.image.path),
+        "control": shown.result.task.control,
         "question": shown.sample.question,
         "slots": dict(shown.sample.slots),
         "reference": dict(shown.sample.reference),

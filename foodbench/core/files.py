@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import json
 import os
+import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -198,8 +200,29 @@ def file_lock(path: Path, *, wait: bool = True) -> Iterator[bool]:
         yield True
 
 
+def open_regular(path: Path) -> io.BufferedReader:
+    """Open a file for reading, if it is one: a pipe would be waited for without end, a device would never end.
+
+    Raises:
+        OSError: it is absent, cannot be read, or is something else than a file.
+    """
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "Not a regular file", str(path))
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
 def read_json_lines(path: Path, *, torn: bool = True) -> Iterator[Any]:
-    """Yield the records of a JSON Lines file.
+    """Yield the records of a JSON Lines file, as `numbered_json_lines` without the numbers."""
+    return (record for _, record in numbered_json_lines(path, torn=torn))
+
+
+def numbered_json_lines(path: Path, *, torn: bool = True) -> Iterator[tuple[int, Any]]:
+    """Yield the records of a JSON Lines file, each with the number of its line in the file. Blank lines hold none.
 
     Args:
         path: the file.
@@ -210,15 +233,16 @@ def read_json_lines(path: Path, *, torn: bool = True) -> Iterator[Any]:
         DataCorrupt: a line other than an unfinished last one is not JSON.
         OSError: the file cannot be read.
     """
-    with path.open("rb") as stream:
+    with open_regular(path) as stream:
         for number, line in enumerate(stream, start=1):
             if torn and not line.endswith(b"\n"):
                 return
             if not line.strip():
                 continue
             try:
-                yield json.loads(line)
-            except ValueError as error:
+                record = json.loads(line)
+            except (ValueError, RecursionError) as error:
                 raise DataCorrupt(
                     f"{path}, line {number}: not valid JSON.", hint="Restore the file, or delete it to start anew."
                 ) from error
+            yield number, record

@@ -7,6 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from foodbench.core.files import open_regular
+
 
 def canonical_json(value: Any) -> str:
     """Serialise plain JSON data in one fixed way: sorted keys, no blanks, UTF-8, no NaN."""
@@ -24,7 +26,7 @@ def sha256_file(path: Path) -> str:
     Raises:
         OSError: the file cannot be read.
     """
-    with path.open("rb") as stream:
+    with open_regular(path) as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 

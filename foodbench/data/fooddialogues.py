@@ -35,7 +35,15 @@ from foodbench.core.errors import DataCorrupt
 from foodbench.core.hashing import fingerprint
 from foodbench.data.dialogues import Dialogue, IdField, asked, fault, read_dialogues, read_entries, without_braces
 from foodbench.data.images import ImageFile
-from foodbench.data.layout import is_synthetic, missing_error, nothing_usable, require_layout, require_split
+from foodbench.data.layout import (
+    entries,
+    is_file,
+    is_synthetic,
+    missing_error,
+    nothing_usable,
+    require_layout,
+    require_split,
+)
 from foodbench.data.nutrition5k_csv import DISH_PATTERN
 from foodbench.data.records import DialogueRecord, ImageView, Turn
 
@@ -179,16 +187,13 @@ def dialogue_path(root: Path, split: str) -> Path:
 
 def pictures(root: Path, dish_id: str) -> list[Path]:
     """All pictures of a dish by name: `rgb.png` and frames."""
-    folder = root / "images" / dish_id
-    if not folder.is_dir():
-        return []
-    return sorted(path for path in folder.iterdir() if _FRAME.fullmatch(path.name) and path.is_file())
+    return [path for path in entries(root / "images" / dish_id) if _FRAME.fullmatch(path.name) and is_file(path)]
 
 
 def find_picture(root: Path, dish_id: str) -> tuple[Path, ImageView] | None:
     """The picture that stands for a dish: `rgb.png` if it is there, otherwise the first frame by name."""
     overhead = root / "images" / dish_id / OVERHEAD
-    if overhead.is_file():
+    if is_file(overhead):
         return overhead, "overhead"
     frames = pictures(root, dish_id)
     return (frames[0], "side") if frames else None

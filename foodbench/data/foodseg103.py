@@ -20,6 +20,7 @@ from pathlib import Path
 
 from foodbench.core.errors import DataCorrupt
 from foodbench.core.hashing import fingerprint
+from foodbench.core.printable import printable
 from foodbench.data.images import ImageFile
 from foodbench.data.layout import (
     file_stems,
@@ -187,7 +188,7 @@ def read_classes(root: Path) -> tuple[str, ...]:
     names: dict[int, str] = {}
     for number, line in read_lines(path):
         class_id, tab, name = line.partition("\t")
-        if not tab or not (class_id.isascii() and class_id.isdigit()) or not name:
+        if not tab or not (class_id.isascii() and class_id.isdigit() and len(class_id) < 4) or not name:
             raise DataCorrupt(
                 f"{path}, line {number}: {line[:60]!r} is not a number, a tab and a name.",
                 hint="A right line reads '48<TAB>steak'. Restore the original file.",
@@ -214,7 +215,7 @@ def _refuse_classes(path: Path, names: dict[int, str], official: tuple[str, ...]
         extra = sorted(set(names) - set(range(len(official))))
         raise DataCorrupt(f"{path} has unknown class ids: {extra[:5]}.", hint="Restore the original file.")
     first = wrong[0]
-    found = f"'{names[first]}'" if first in names else "absent"
+    found = f"'{printable(names[first], limit=60)}'" if first in names else "absent"
     raise DataCorrupt(
         f"{path} differs from the official list in {len(wrong)} of {len(official)} classes; "
         f"class {first} is {found} instead of '{official[first]}'.",

@@ -24,6 +24,7 @@ from foodbench.core.errors import DataCorrupt, DataMissing, FoodbenchError, Usag
 from foodbench.core.hashing import fingerprint
 from foodbench.data.hub_files import PLAIN_NAME, RESTORE, STATE_FILE, SplitFiles, find_splits, read_object
 from foodbench.data.images import ExifPolicy, decode_rgb, header_orientation, header_size, with_encoded
+from foodbench.data.layout import is_file
 from foodbench.data.records import IGNORE_LABEL, MaskFile
 
 if TYPE_CHECKING:
@@ -95,10 +96,14 @@ class _SavedRows:
                 for entry in read_object(folder / STATE_FILE).get("_data_files", ()):
                     if not PLAIN_NAME.fullmatch(str(entry.get("filename"))):
                         raise DataCorrupt(f"{folder / STATE_FILE} names a file outside its folder.", hint=RESTORE)
+                    if not is_file(folder / entry["filename"]):  # a pipe in its place would be waited for
+                        raise DataMissing(f"{folder} lacks its file {entry['filename']}.", hint=RESTORE)
                 table = datasets.load_from_disk(str(folder), keep_in_memory=False)
             else:
                 parts = [datasets.Dataset.from_file(str(path)) for path in files.paths]
                 table = datasets.concatenate_datasets(parts)
+            # Offsets that lead out of the file would end the process, without an error. No picture is looked at.
+            table.data.validate(full=True)
         self.features: Mapping[str, Any] = table.features
         self.count: int = table.num_rows
         table = table.with_format("arrow")
@@ -227,11 +232,11 @@ class HubTable:
             DataCorrupt: no such column.
         """
         names = getattr(self._require(column), "names", None) or self._described_names(column)
-        return None if names is None else tuple(names)
+        return None if names is None else tuple(map(str, names))
 
     def _described_names(self, column: str) -> list[str] | None:
         """The names in the snapshot's README.md, for shards that do not carry them themselves."""
-        if not (self.folder / "README.md").is_file():
+        if not is_file(self.folder / "README.md"):
             return None
         with _reading(self.folder / "README.md"):
             described = _datasets().info.DatasetInfosDict.from_directory(str(self.folder))

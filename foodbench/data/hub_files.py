@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from foodbench.core.errors import DataCorrupt, DataMissing
-from foodbench.data.layout import read_text
+from foodbench.data.layout import entries, is_file, is_folder, read_text
 
 DICT_FILE = "dataset_dict.json"
 STATE_FILE = "state.json"
 INFO_FILE = "dataset_info.json"
 RESTORE = "Download the snapshot again, or save the dataset again with save_to_disk."
-PLAIN_NAME = re.compile(r"\w[\w.\-]*")
+PLAIN_NAME = re.compile(r"\w[\w.\-]{0,99}")
 """A file or split name that leads nowhere else."""
 
 _SHARD = re.compile(r"(?P<split>\w+)-(?P<index>\d{5})-of-(?P<count>\d{5})(-[0-9a-f]{16})?\.(?P<kind>parquet|arrow)")
@@ -45,30 +45,29 @@ class SplitFiles:
 def hub_root(folder: Path) -> Path:
     """The folder itself; or the snapshot in it, if it is a repository in the hub's cache that has exactly one."""
     snapshots = _folders(folder / "snapshots")
-    return snapshots[0] if len(snapshots) == 1 and (folder / "blobs").is_dir() else folder
+    return snapshots[0] if len(snapshots) == 1 and is_folder(folder / "blobs") else folder
 
 
 def is_hub_folder(folder: Path) -> bool:
     """Whether a folder looks like a table of the `datasets` library (nothing is opened)."""
     folder = hub_root(folder)
-    if (folder / DICT_FILE).is_file() or _is_saved(folder):
+    if is_file(folder / DICT_FILE) or _is_saved(folder):
         return True
     return bool(_shards(folder) or _numbered(folder))
 
 
 def _is_saved(folder: Path) -> bool:
-    return (folder / STATE_FILE).is_file() and (folder / INFO_FILE).is_file()
+    return is_file(folder / STATE_FILE) and is_file(folder / INFO_FILE)
 
 
 def _folders(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+    return [path for path in entries(folder) if is_folder(path)]
 
 
 def _shards(folder: Path) -> list[tuple[re.Match[str], Path]]:
     """The shards in the folder, or in its subfolder `data`."""
     for place in (folder, folder / "data"):
-        files = sorted(place.iterdir()) if place.is_dir() else []
-        found = [(match, path) for path in files if (match := _SHARD.fullmatch(path.name)) and path.is_file()]
+        found = [(match, path) for path in entries(place) if (match := _SHARD.fullmatch(path.name)) and is_file(path)]
         if found:
             return found
     return []
@@ -78,7 +77,7 @@ def _numbered(folder: Path) -> dict[str, tuple[Path, ...]]:
     """Splits in the layout of the hub's automatic conversion: `<split>/0000.parquet`, perhaps below `default`."""
     for place in (folder / "default", folder):
         splits = {
-            inner.name: tuple(sorted(path for path in inner.iterdir() if _NUMBERED.fullmatch(path.name)))
+            inner.name: tuple(path for path in entries(inner) if _NUMBERED.fullmatch(path.name) and is_file(path))
             for inner in _folders(place)
         }
         found = {name: paths for name, paths in splits.items() if paths}
@@ -94,7 +93,7 @@ def find_splits(folder: Path) -> dict[str, SplitFiles]:
         DataMissing: it holds no table, or shards are absent.
         DataCorrupt: what describes the table is damaged, or shards of several uploads lie beside each other.
     """
-    if (folder / DICT_FILE).is_file():
+    if is_file(folder / DICT_FILE):
         names = read_object(folder / DICT_FILE).get("splits")
         if not isinstance(names, list) or not all(isinstance(one, str) and PLAIN_NAME.fullmatch(one) for one in names):
             raise DataCorrupt(f"{folder / DICT_FILE} does not list splits.", hint=RESTORE)

@@ -26,12 +26,14 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from foodbench.core.errors import DataCorrupt, DataMissing
 from foodbench.core.hashing import fingerprint
+from foodbench.core.printable import printable
 from foodbench.data import food101, foodseg103
 from foodbench.data.catalog import CATALOG
 from foodbench.data.hub import HubImage, HubMask, HubTable, open_table
 from foodbench.data.hub_files import find_splits, hub_root, is_hub_folder
 from foodbench.data.layout import (
     absent_paths,
+    is_file,
     is_synthetic,
     missing_error,
     nothing_usable,
@@ -194,7 +196,9 @@ class HubFood101(_Mirror[DishRecord]):
             what = "has the class names in another order than classes.txt"
         else:
             strange = next((name for name in names if name not in set(self.classes)), "")
-            what = f"has {len(names)} classes that are not those of Food-101" + (f" ('{strange}')" if strange else "")
+            what = f"has {len(names)} classes that are not those of Food-101" + (
+                f" ('{printable(strange, limit=60)}')" if strange else ""
+            )
         raise DataCorrupt(
             f"{self.root} {what}: its numbers mean other dishes.", hint=f"Take the original copy, {self.source}."
         )
@@ -241,7 +245,7 @@ class HubFoodSeg103(_Mirror[SegmentationRecord]):
     def __init__(self, root: Path, *, allow_partial: bool = False) -> None:
         super().__init__(root, allow_partial=allow_partial)
         self.classes = resource_lines("foodseg103.txt")
-        if (self.root / ID_LIST).is_file():
+        if is_file(self.root / ID_LIST):
             check_id_list(self.root / ID_LIST)
 
     def _build(self, split: str, table: HubTable) -> tuple[SegmentationRecord, ...]:
@@ -281,8 +285,8 @@ def check_id_list(path: Path) -> None:
     if wrong:
         first = wrong[0]
         raise DataCorrupt(
-            f"{path} differs from the official classes in {len(wrong)} places: {first} is '{names.get(first)}', "
-            f"officially '{official.get(first)}'.",
+            f"{path} differs from the official classes in {len(wrong)} places: {first} is "
+            f"'{printable(names.get(first, 'nothing'), limit=60)}', officially '{official.get(first)}'.",
             hint="The masks of such a copy mean other ingredients: take the official archive.",
         )
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 from foodbench.core.errors import DataCorrupt, DataMissing, FoodbenchError
+from foodbench.core.files import open_regular
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -64,7 +65,7 @@ def _strict_decoding() -> Iterator[None]:
 
 def _open_stream(path: Path) -> io.BufferedReader:
     try:
-        return path.open("rb")
+        return open_regular(path)
     except FileNotFoundError as error:
         raise DataMissing(
             f"The image {path} does not exist.",

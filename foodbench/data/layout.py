@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from foodbench.core.errors import DataCorrupt, DataMissing, UnknownName
+from foodbench.core.files import open_regular
+from foodbench.core.printable import printable
 
 MARKER = ".foodbench-synthetic.json"
 """A dataset folder that holds this file was made by the kitchen, not by the dataset's authors."""
@@ -18,12 +20,34 @@ MARKER = ".foodbench-synthetic.json"
 MANIFEST = ".foodbench-manifest.txt"
 """Beside the marker: `sha256sum` lines for every other file of a synthetic dataset."""
 
+MAX_TEXT = 2**29
+"""No list has more bytes: the largest official one, the ingredients of VIREO Food-172, has some 100 MB."""
+
+MAX_ID = 200  # characters; it becomes a file name
 SHOWN = 5  # how many missing files a message names; `missing()` and verify list all of them
+
+
+def is_file(path: Path) -> bool:
+    """Whether a file is there. Unlike Path's own: no, too, if the system does not let one look (a closed folder)."""
+    return os.path.isfile(path)  # noqa: PTH113
+
+
+def is_folder(path: Path) -> bool:
+    """As `is_file`, for a folder."""
+    return os.path.isdir(path)  # noqa: PTH112
+
+
+def entries(folder: Path) -> list[Path]:
+    """What is in a folder, sorted; nothing if it is not there or cannot be listed."""
+    try:
+        return sorted(folder.iterdir())
+    except OSError:
+        return []
 
 
 def is_synthetic(root: Path) -> bool:
     """Whether `root` is a tree made by the kitchen."""
-    return (root / MARKER).is_file()
+    return is_file(root / MARKER)
 
 
 def resource_lines(name: str) -> tuple[str, ...]:
@@ -50,9 +74,9 @@ def require_layout(dataset: str, root: Path, required: Sequence[str]) -> Path:
     absent = absent_paths(root, required)
     if not absent:
         return root
-    if not root.exists():
+    if not os.path.lexists(root):
         message = f"The {dataset} folder {root} does not exist."
-    elif not root.is_dir():
+    elif not is_folder(root):
         message = f"{root} is a file, not a {dataset} folder."
     else:
         message = f"{root} is not a {dataset} folder: {_listing(absent, len(absent))} not found in it."
@@ -62,9 +86,7 @@ def require_layout(dataset: str, root: Path, required: Sequence[str]) -> Path:
 def absent_paths(root: Path, required: Sequence[str]) -> list[str]:
     """Those of the required paths (trailing slash: a folder) that `root` does not have."""
     return [
-        entry
-        for entry in required
-        if not ((root / entry).is_dir() if entry.endswith("/") else (root / entry).is_file())
+        entry for entry in required if not (is_folder(root / entry) if entry.endswith("/") else is_file(root / entry))
     ]
 
 
@@ -82,7 +104,7 @@ def _layout_hint(dataset: str, root: Path, required: Sequence[str], absent: Sequ
 def _candidates(root: Path) -> Iterator[Path]:
     """Folders that somebody who typed `root` may have meant: two levels up, then two levels down."""
     yield from list(root.parents)[:2]
-    if not root.exists():
+    if not is_folder(root):
         yield from _folders(root.parent)
     children = _folders(root)
     yield from children
@@ -105,10 +127,7 @@ def _near_name(root: Path, entry: str) -> str | None:
         if (folder / part).exists():
             folder = folder / part
             continue
-        try:
-            names = sorted(path.name for path in folder.iterdir())
-        except OSError:
-            return None
+        names = [path.name for path in entries(folder)]
         same = [name for name in names if name.lower() == part.lower()] or get_close_matches(part, names, 1, 0.9)
         return (folder / same[0]).relative_to(root).as_posix() if same else None
     return None
@@ -122,10 +141,13 @@ def read_text(path: Path) -> str:
         DataCorrupt: it is not plain UTF-8 text.
     """
     try:
-        data = path.read_bytes()
+        with open_regular(path) as stream:
+            data = stream.read(MAX_TEXT + 1)
     except OSError as error:
         reason = "does not exist" if isinstance(error, FileNotFoundError) else f"cannot be read: {error.strerror}"
         raise DataMissing(f"The file {path} {reason}.", hint="Restore it from the dataset's archive.") from error
+    if len(data) > MAX_TEXT:
+        raise DataCorrupt(f"{path} has more than {MAX_TEXT:,} bytes.", hint="Restore the original file.")
     if data.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
         raise DataCorrupt(
             f"{path} begins with a byte-order mark, which the official file does not have.",
@@ -175,9 +197,9 @@ def unique_ids(path: Path, lines: Iterable[tuple[int, str]], pattern: str, examp
     accept = re.compile(pattern)
     seen: dict[str, int] = {}
     for number, line in lines:
-        if not accept.fullmatch(line):
-            shown = line if len(line) <= 60 else line[:60] + "..."
-            raise DataCorrupt(f"{path}, line {number}: {shown!r} is not an id.", hint=f"A right one reads '{example}'.")
+        if len(line) > MAX_ID or not accept.fullmatch(line):
+            shown = printable(line, limit=60)
+            raise DataCorrupt(f"{path}, line {number}: '{shown}' is not an id.", hint=f"A right one reads '{example}'.")
         if line in seen:
             raise DataCorrupt(
                 f"{path}, line {number}: '{line}' is listed a second time (first in line {seen[line]}).",

@@ -11,10 +11,11 @@ from typing import Any, Protocol
 
 from foodbench.core.errors import DataCorrupt
 from foodbench.core.hashing import fingerprint
-from foodbench.data.layout import MANIFEST, MARKER, read_lines, read_text
+from foodbench.data.layout import MANIFEST, MARKER, is_file, read_lines, read_text
 
 SCHEMA = 1
 DIFFICULTY_KEY = "difficulty"
+SETTINGS = ("seed", "size", "train", "test")
 _LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)")
 _REPAIR = "Delete the folder; it is rendered anew on demand."
 
@@ -31,6 +32,7 @@ class Marker:
         metadata_sha256: digests of the metadata files by relative path.
         files_sha256: digest of the manifest's text.
         difficulty: how hard the generator made it, by setting; empty for the standard.
+        settings: the other settings that it was made with (`seed`, `size`, `train`, `test`), as far as it says.
     """
 
     generator: str
@@ -40,6 +42,7 @@ class Marker:
     metadata_sha256: Mapping[str, str]
     files_sha256: str
     difficulty: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, int] = field(default_factory=dict)
 
 
 class _Fingerprinted(Protocol):
@@ -95,6 +98,7 @@ def read_marker(root: Path, *, dataset: str | None = None) -> Marker:
         metadata_sha256=plain["metadata_sha256"],
         files_sha256=plain["files_sha256"],
         difficulty=plain.get(DIFFICULTY_KEY, {}),
+        settings={key: plain[key] for key in SETTINGS if isinstance(plain.get(key), int)},
     )
 
 
@@ -142,7 +146,7 @@ def files_below(root: Path) -> tuple[str, ...]:
     found: list[str] = []
     for path in root.rglob("*"):
         relative = path.relative_to(root).as_posix()
-        if relative in own or path.name == ".DS_Store" or path.name.startswith("._") or not path.is_file():
+        if relative in own or path.name == ".DS_Store" or path.name.startswith("._") or not is_file(path):
             continue
         found.append(relative)
     return tuple(sorted(found))

@@ -35,6 +35,8 @@ from foodbench.core.errors import DataCorrupt, DataMissing, UnknownName
 from foodbench.core.hashing import fingerprint
 from foodbench.data.images import ImageFile
 from foodbench.data.layout import (
+    entries,
+    is_file,
     is_synthetic,
     missing_error,
     nothing_usable,
@@ -192,7 +194,7 @@ class Nutrition5k:
 
     def _picture(self, dish_id: str) -> tuple[ImageFile | None, ImageView | None]:
         overhead = overhead_path(self.root, dish_id)
-        if overhead.is_file():
+        if is_file(overhead):
             return ImageFile(overhead, exif="ignore"), "overhead"
         if self.view == "any":
             frame = first_side_frame(self.root, dish_id)
@@ -273,7 +275,7 @@ def first_side_frame(root: Path, dish_id: str) -> Path | None:
     """The first extracted side frame by camera and frame number, `camera_A_frame_001.jpeg` if it is there."""
     folder = root / "imagery" / "side_angles" / dish_id / "frames"
     first = folder / "camera_A_frame_001.jpeg"
-    if first.is_file():
+    if is_file(first):
         return first
     frames = side_frames(root, dish_id)
     return frames[0] if frames else None
@@ -282,10 +284,8 @@ def first_side_frame(root: Path, dish_id: str) -> Path | None:
 def side_frames(root: Path, dish_id: str) -> list[Path]:
     """All extracted side frames of a dish by camera and frame number."""
     folder = root / "imagery" / "side_angles" / dish_id / "frames"
-    if not folder.is_dir():
-        return []
     accept = re.compile(r"camera_[A-D]_frame_[0-9]{3}\.jpe?g")
-    return sorted(path for path in folder.iterdir() if accept.fullmatch(path.name))
+    return [path for path in entries(folder) if accept.fullmatch(path.name)]
 
 
 def read_all_dishes(root: Path, ingredients: dict[int, str]) -> dict[str, DishRow]:

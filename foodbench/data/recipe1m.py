@@ -38,6 +38,8 @@ from foodbench.core.errors import DataCorrupt, DataMissing, UnknownName
 from foodbench.core.hashing import fingerprint
 from foodbench.data.images import ImageFile
 from foodbench.data.layout import (
+    is_file,
+    is_folder,
     is_synthetic,
     missing_error,
     nothing_usable,
@@ -217,7 +219,7 @@ class Recipe1M:
             return self._chosen[split]
         there = bytearray(photos_present(self.root, split, listed.first_images))
         others: dict[int, int] = {}
-        if split == "train" and (self.root / "images" / split).is_dir():
+        if split == "train" and is_folder(self.root / "images" / split):
             for position, number in enumerate(listed.ids):
                 other = None if there[position] else self._other_photo(number)
                 if other is not None:
@@ -235,7 +237,7 @@ class Recipe1M:
     def _other_photo(self, number: int) -> int | None:
         rows = self.index.fetch(number)
         for image_id in rows.images.image_ids if rows.images else ():
-            if photo_path(self.root, "train", image_id).is_file():
+            if is_file(photo_path(self.root, "train", image_id)):
                 return number_of(image_id.removesuffix(".jpg"))
         return None
 
@@ -294,7 +296,7 @@ class Recipe1M:
         """
         texts, detections, images = self.index.fetch(number)
         if images is None or not images.image_ids or detections is None:
-            raise DataMissing(f"The recipe {texts.recipe_id} has no photo in {self.root / IMAGES}.")
+            raise self.index.absent(number, f"The recipe {texts.recipe_id} has no photo in {self.root / IMAGES}.")
         image_id = images.image_ids[0] if other_photo is None else f"{id_of(other_photo)}.jpg"
         detected = well_formed(detections.detected)
         return RecipeRecord(
@@ -363,7 +365,7 @@ def photos_present(root: Path, split: str, numbers: Sequence[int]) -> list[bool]
     Asking for 250,000 files takes a second on a local disk; on a network disk it is waiting, which threads share.
     """
     folder = os.path.join(root, "images", split)  # noqa: PTH118 - a quarter of a million Path objects take seconds
-    if not Path(folder).is_dir():
+    if not is_folder(Path(folder)):
         return [False] * len(numbers)
     chunks = [numbers[start : start + _CHUNK] for start in range(0, len(numbers), _CHUNK)]
     with ThreadPoolExecutor(_THREADS) as pool:

@@ -13,7 +13,7 @@ import sqlite3
 from array import array
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from hashlib import blake2b
+from hashlib import blake2b, sha256
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,7 @@ from foodbench.data.recipe1m_rows import (
 )
 from foodbench.data.recipe1m_vocabulary import IngredientVocabulary
 
-SCHEMA = 1
+SCHEMA = 2
 REMOVED = "remove1M.txt"
 """Ids that the authors of the dataset ask to drop, because their recipes are in several partitions."""
 
@@ -59,7 +59,7 @@ CREATE TABLE staging.images (
 );
 """
 _INDEX = """
-CREATE TABLE about (facts TEXT NOT NULL);
+CREATE TABLE about (facts TEXT NOT NULL, digest TEXT NOT NULL);
 CREATE TABLE splits (
   name TEXT PRIMARY KEY, ids BLOB NOT NULL, first_images BLOB NOT NULL, digests BLOB NOT NULL, usable BLOB NOT NULL
 );
@@ -251,22 +251,38 @@ def _fill(
     removed = read_removed(root)
     with storage(staging):
         database.execute(_JOIN)
-        usable = {split: _write_split(database, split, frozenset(removed or ())) for split in SPLITS}
+        written = {split: _write_split(database, split, frozenset(removed or ())) for split in SPLITS}
         facts = {
             "schema": SCHEMA,
             "signature": signature,
             "counts": _counts(database, texts.count),
-            "usable": usable,
+            "usable": {split: usable for split, (usable, _) in written.items()},
+            "columns": {split: told for split, (_, told) in written.items()},
             "same_order": same_order,
             "removed": None if removed is None else _removed_counts(database, removed),
             "problems": {name: _problem(database, query) for name, query in _PROBLEMS.items()},
         }
-        database.execute("INSERT INTO about VALUES (?)", (json.dumps(facts),))
+        text = json.dumps(facts)
+        database.execute("INSERT INTO about VALUES (?, ?)", (text, text_digest(text)))
         database.execute("COMMIT")
 
 
-def _write_split(database: sqlite3.Connection, split: str, removed: frozenset[str]) -> int:
-    """Write what the reader needs to know at once of a split's recipes with photos; returns how many are usable."""
+def text_digest(text: str) -> str:
+    """Digest of an index's facts: SQLite has none of its own, and damage must not pass for other data."""
+    return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def columns_digest(columns: Iterable[bytes]) -> str:
+    """Digest of a split's columns."""
+    return sha256(b"".join(sha256(column).digest() for column in columns)).hexdigest()
+
+
+def _write_split(database: sqlite3.Connection, split: str, removed: frozenset[str]) -> tuple[int, str]:
+    """Write what the reader needs to know at once of a split's recipes with photos.
+
+    Returns:
+        how many are usable, and the digest of the columns.
+    """
     dropped = {number_of(recipe_id) for recipe_id in removed}
     ids, first_images, digests, usable = array("Q"), array("Q"), array("Q"), bytearray()
     for number, first, *told, kept in database.execute(_WITH_IMAGES, (MIN_COUNT, MAX_COUNT, SPLITS.index(split))):
@@ -277,9 +293,9 @@ def _write_split(database: sqlite3.Connection, split: str, removed: frozenset[st
         joined = b"".join((part or 0).to_bytes(8, "big") for part in told)
         digests.append(int.from_bytes(blake2b(joined, digest_size=8).digest(), "big"))
         usable.append(bool(kept))
-    blobs = [column.tobytes() for column in (ids, first_images, digests)]
-    database.execute("INSERT INTO splits VALUES (?, ?, ?, ?, ?)", (split, *blobs, bytes(usable)))
-    return sum(usable)
+    blobs = [*(column.tobytes() for column in (ids, first_images, digests)), bytes(usable)]
+    database.execute("INSERT INTO splits VALUES (?, ?, ?, ?, ?)", (split, *blobs))
+    return sum(usable), columns_digest(blobs)
 
 
 def _counts(database: sqlite3.Connection, recipes: int) -> dict[str, int]:

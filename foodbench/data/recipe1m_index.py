@@ -26,7 +26,17 @@ from foodbench.core.errors import DataCorrupt, DataMissing
 from foodbench.core.files import file_lock
 from foodbench.core.paths import home
 from foodbench.data.json_array import parse_utf8
-from foodbench.data.recipe1m_build import REMOVED, SCHEMA, Progress, build, id_of, number_of, storage
+from foodbench.data.recipe1m_build import (
+    REMOVED,
+    SCHEMA,
+    Progress,
+    build,
+    columns_digest,
+    id_of,
+    number_of,
+    storage,
+    text_digest,
+)
 from foodbench.data.recipe1m_rows import (
     DETECTIONS,
     IMAGES,
@@ -160,10 +170,10 @@ def _facts(path: Path, signature: Any) -> dict[str, Any] | None:
     try:
         database = _connect(path)
         try:
-            ((text,),) = database.execute("SELECT facts FROM about").fetchall()
+            ((text, told),) = database.execute("SELECT facts, digest FROM about").fetchall()
         finally:
             database.close()
-        facts = json.loads(text)
+        facts = json.loads(text) if isinstance(text, str) and text_digest(text) == told else None
     except (sqlite3.Error, ValueError):
         return None
     if not isinstance(facts, dict) or (facts.get("schema"), facts.get("signature")) != (SCHEMA, signature):
@@ -206,17 +216,40 @@ class RecipeIndex:
                 self._files[name] = os.open(self.root / name, os.O_RDONLY)
             return self._files[name]
 
+    def _row(self, query: str, key: str | int) -> Any:
+        try:
+            return self._database().execute(query, (key,)).fetchone()
+        except sqlite3.Error as error:
+            raise self._discarded() from error
+
+    def _discarded(self) -> DataCorrupt:
+        """The error for a damaged index, which is deleted, so that the next opening makes another."""
+        self.path.unlink(missing_ok=True)
+        return DataCorrupt(
+            f"The index {self.path} of {self.root} is damaged.",
+            hint="Run the same command again; the index will be made anew.",
+        )
+
+    def absent(self, number: int, message: str) -> DataMissing | DataCorrupt:
+        """The error for a recipe that is not there: in the files, or in the index, if that lists it elsewhere."""
+        if any(number in self.split(name).ids for name in SPLITS):
+            return self._discarded()
+        return DataMissing(message, hint="Check the id.")
+
     def split(self, name: str) -> SplitColumns:
         """The recipes of a split that have photos, less those of `remove1M.txt`."""
         query = "SELECT ids, first_images, digests, usable FROM splits WHERE name = ?"
-        *columns, usable = self._database().execute(query, (name,)).fetchone()
+        row: tuple[Any, ...] = self._row(query, name) or ()
+        if not all(isinstance(column, bytes) for column in row) or columns_digest(row) != self.facts["columns"][name]:
+            raise self._discarded()
+        *columns, usable = row
         ids, first_images, digests = (array("Q", column) for column in columns)
         return SplitColumns(ids, first_images, digests, usable)
 
     def split_of(self, recipe_id: str) -> str | None:
         """The split of any recipe of layer1.json; None if there is no such recipe."""
         query = "SELECT split FROM recipes WHERE id = ?"
-        row = self._database().execute(query, (number_of(recipe_id),)).fetchone()
+        row = self._row(query, number_of(recipe_id))
         return None if row is None else SPLITS[row[0]]
 
     def fetch(self, number: int) -> RecipeRows:
@@ -229,9 +262,9 @@ class RecipeIndex:
             DataMissing: a file cannot be read any more.
             DataCorrupt: a file changed after it was indexed.
         """
-        row = self._database().execute(_QUERY, (number,)).fetchone()
+        row = self._row(_QUERY, number)
         if row is None:
-            raise DataMissing(f"{self.root / TEXTS} has no recipe {id_of(number)}.", hint="Check the id.")
+            raise self.absent(number, f"{self.root / TEXTS} has no recipe {id_of(number)}.")
         try:
             rows = RecipeRows(
                 text_row(self._read(TEXTS, row[0], row[1])),
@@ -240,7 +273,8 @@ class RecipeIndex:
             )
             if any(number_of(part.recipe_id) != number for part in rows if part is not None):
                 raise RowError("another recipe")
-        except (ValueError, RecursionError) as error:
+        except (TypeError, ValueError, RecursionError) as error:
+            self.path.unlink(missing_ok=True)  # it may be the index that is wrong
             raise DataCorrupt(
                 f"The files of {self.root} changed while they were in use: recipe {id_of(number)} is not in its place.",
                 hint="Run the same command again; the index will be made anew.",

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol, cast
 
 from foodbench.core.errors import DataCorrupt, DataMissing, UnknownName, UsageError
-from foodbench.core.files import atomic_write_json
+from foodbench.core.files import atomic_write_json, open_regular
 from foodbench.core.paths import home
 from foodbench.data.catalog import CATALOG, READERS
 from foodbench.data.layout import MARKER, is_synthetic
@@ -87,6 +87,19 @@ class DatasetChoice:
     allow_partial: bool
     options: tuple[tuple[str, str], ...] = ()
 
+    @property
+    def variant(self) -> str:
+        """In what the kitchen differs from the default one, e.g. `hard, seed 7`; empty for that and for real copies.
+
+        Raises:
+            DataMissing, DataCorrupt: the folder is gone, or its marker is damaged.
+        """
+        if self.edition == "real":
+            return ""
+        from foodbench.data.kitchen.editions import variant
+
+        return variant(self.root)
+
 
 def registry_path() -> Path:
     """The file that holds the registered folders."""
@@ -96,7 +109,8 @@ def registry_path() -> Path:
 def _load() -> dict[str, Any]:
     path = registry_path()
     try:
-        plain = json.loads(path.read_text(encoding="utf-8"))
+        with open_regular(path) as stream:
+            plain = json.loads(stream.read().decode("utf-8"))
     except FileNotFoundError:
         return {"schema": SCHEMA, "datasets": {}}
     except OSError as error:
@@ -108,6 +122,8 @@ def _load() -> dict[str, Any]:
         isinstance(entry, dict)
         and isinstance(entry.get("root"), str)
         and isinstance(entry.get("allow_partial", False), bool)
+        and isinstance(options := entry.get("options", {}), dict)
+        and all(isinstance(value, str) for value in options.values())
         for entry in datasets.values()
     ):
         raise DataCorrupt(
@@ -239,7 +255,7 @@ def resolve(
         raise UnknownName.of("edition", edition, EDITIONS)
     registered = None if edition == "kitchen" else roots().get(name)
     if registered is not None:
-        if not registered.root.is_dir():
+        if not os.path.isdir(registered.root):  # noqa: PTH112 - Path's own raises if the system finds it too long
             raise DataMissing(
                 f"The registered {name} folder {registered.root} is gone.",
                 hint=f"Mount or restore it, or register another: foodbench data add {name} PATH",

@@ -23,9 +23,11 @@ from pathlib import Path
 
 from foodbench.core.errors import DataCorrupt, DataMissing
 from foodbench.core.hashing import fingerprint
+from foodbench.core.printable import printable
 from foodbench.data.images import ImageFile
 from foodbench.data.layout import (
     file_stems,
+    is_file,
     is_synthetic,
     missing_error,
     nothing_usable,
@@ -151,7 +153,7 @@ class UecFoodPix:
 def dataset_folder(root: Path) -> Path:
     """The folder that has `data`, also for somebody who named `data` itself."""
     root = Path(os.path.abspath(root.expanduser()))  # noqa: PTH100 - resolve() would replace the user's links
-    return root.parent if root.name == "data" and (root / "category.txt").is_file() else root
+    return root.parent if root.name == "data" and is_file(root / "category.txt") else root
 
 
 def inner_folder(root: Path) -> Path:
@@ -259,7 +261,7 @@ def _require_official(path: Path, found: tuple[str, ...]) -> tuple[str, ...]:
             hint="The list is of another dataset (UEC Food-256): restore the original file.",
         )
     first = wrong[0]
-    name = f"'{found[first]}'" if first < len(found) and found[first] else "absent"
+    name = f"'{printable(found[first], limit=60)}'" if first < len(found) and found[first] else "absent"
     hint = "Restore the original file."
     if len(wrong) > 1 and set(ours) == set(theirs):
         hint = "The same names have other numbers, so that the masks mean other foods: restore the original copy."

@@ -23,6 +23,7 @@ from typing import Any, Literal
 
 from foodbench.core.errors import FoodbenchError, UnknownName, UsageError
 from foodbench.core.hashing import sha256_file
+from foodbench.core.wording import counted
 from foodbench.data.catalog import CATALOG, DatasetCard, FileChecksum
 from foodbench.data.inspection import INSPECTORS, inspector_for
 from foodbench.data.inspection.base import Finding, Inspector, Status
@@ -193,13 +194,16 @@ def _counts(choice: DatasetChoice, inspector: Inspector, marker: Marker | None) 
     if marker is not None:
         listed, present = len(read_manifest(choice.root)), len(files_below(choice.root))
         status: Status = "ok" if listed == present else "failed"
-        yield Check("count of files", "counts", status, f"{present:,} files, {listed:,} in {MANIFEST}.")
+        yield Check("count of files", "counts", status, f"{counted(present, 'file')}, {listed:,} in {MANIFEST}.")
 
 
 def _ids(choice: DatasetChoice, inspector: Inspector, marker: Marker | None) -> Iterator[Check]:
     card = CATALOG.get(choice.name) if marker is None else None
-    for finding in inspector.ids(choice.root, card):
-        yield _as_check(finding, choice)
+    try:
+        for finding in inspector.ids(choice.root, card):
+            yield _as_check(finding, choice)
+    except FoodbenchError as error:
+        yield Check("ids", "ids", "failed", f"{error.message} {error.hint}".strip())
     if marker is not None:
         listed, present = set(read_manifest(choice.root)), set(files_below(choice.root))
         for name, paths in (("files that are gone", listed - present), ("files that were added", present - listed)):

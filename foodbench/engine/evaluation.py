@@ -14,6 +14,7 @@ from typing import Any
 
 from foodbench.core.errors import RunIncomplete
 from foodbench.core.types import Score
+from foodbench.core.wording import counted
 from foodbench.engine.processes import looks_single
 from foodbench.stats.summary import point_values
 from foodbench.tasks.base import TaskData
@@ -100,7 +101,8 @@ def evaluate(task_object: Any, hooks: TaskHooks, model: Any, *, seed: int) -> di
     missing = [sample.sample_id for sample in data.samples if sample.sample_id not in hooks.scores]
     if missing:
         raise RunIncomplete(
-            f"{data.task.name}: {len(missing)} of {len(data.samples)} samples were not scored (first: {missing[0]}).",
+            f"{data.task.name}: {len(missing)} of {counted(len(data.samples), 'sample')} not scored "
+            f"(first: {missing[0]}).",
             hint="Answers are saved; run the same command again, and report this if it stays.",
         )
     _check_aggregates(data, hooks.scores, results["results"][data.task.yaml_name])

@@ -23,6 +23,7 @@ from foodbench.adapters.base import received
 from foodbench.core.errors import AdapterFailed, FoodbenchError
 from foodbench.core.files import AppendLog
 from foodbench.core.types import well_formed
+from foodbench.core.wording import counted
 from foodbench.engine.processes import Processes
 from foodbench.engine.reporting import Progress
 from foodbench.runs.store import StoredAnswer, TaskFolder
@@ -157,7 +158,8 @@ def _generate(model: lmms, batch: Sequence[Instance]) -> list[Any]:
         ) from error
     if len(outputs) != len(batch):
         raise AdapterFailed(
-            f"The model returned {len(outputs)} answers to {len(batch)} requests of task {batch[0].task_name}.",
+            f"The model returned {counted(len(outputs), 'answer')} to {counted(len(batch), 'request')} of task "
+            f"{batch[0].task_name}.",
             hint="It must return one answer per request, in order. Answers so far are saved.",
         )
     return outputs

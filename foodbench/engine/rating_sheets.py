@@ -13,9 +13,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from foodbench.core.errors import DataMissing, UnknownName, UsageError
+from foodbench.core.errors import UnknownName, UsageError
 from foodbench.core.files import AppendLog, atomic_write
 from foodbench.core.printable import printable
+from foodbench.core.wording import counted
 from foodbench.engine.judge_prompt import cut
 from foodbench.engine.judging import Judged, RatableAnswer, ratable_answers, ratable_task
 from foodbench.engine.rescore import load_answered, rescore_task
@@ -96,10 +97,10 @@ def import_sheet(path: Path, task: str | None, sheet: Path, rater: str) -> Judge
         rater: the person's name.
 
     Raises:
-        UsageError: the name cannot be one; the file is no such sheet; a rating is no number from 1 to 10; an answer is
-            not the one in this run; or nothing is rated.
+        UsageError: the name cannot be one; the file cannot be read or is no such sheet; a rating is no number from 1 to
+            10; an answer is not the one in this run; or nothing is rated.
         UnknownName: a sample that the task does not have.
-        DataMissing, DataCorrupt: as `load_answered`; or there is no such file.
+        DataMissing, DataCorrupt: as `load_answered`.
     """
     rater = rater.strip()
     if not _RATER.fullmatch(rater):
@@ -170,7 +171,7 @@ def _read_rows(sheet: Path) -> Iterator[_Row]:
             if any(cell.strip() for cell in cells):
                 if len(cells) != len(header):
                     raise UsageError(
-                        f"{sheet}, line {line}: {len(cells)} cells under {len(header)} headings.",
+                        f"{sheet}, line {line}: {counted(len(cells), 'cell')} under {counted(len(header), 'heading')}.",
                         hint="Every row needs one cell for each column; texts with commas stand in quotes.",
                     )
                 row = dict(zip(header, cells, strict=True))
@@ -185,9 +186,9 @@ def _read_text(sheet: Path) -> str:
     try:
         return sheet.read_bytes().decode("utf-8-sig")
     except FileNotFoundError as error:
-        raise DataMissing(f"There is no file {sheet}.", hint="Write one with --export FILE.csv.") from error
+        raise UsageError(f"There is no file {sheet}.", hint="Write one with --export FILE.csv.") from error
     except OSError as error:
-        raise DataMissing(f"Cannot read {sheet}: {error.strerror}.", hint="Check the file.") from error
+        raise UsageError(f"Cannot read {sheet}: {error.strerror}.", hint="Check the file.") from error
     except UnicodeDecodeError as error:
         raise UsageError(f"{sheet} is not in UTF-8.", hint=_UTF8) from error
 

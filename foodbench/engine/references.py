@@ -38,12 +38,14 @@ class Reference:
         model: the baseline's name.
         values: metric id to value; empty if it could not be measured.
         reason: why not.
+        fitted_on: train samples that it was fitted on; None where it needs none.
     """
 
     role: Role
     model: str
     values: Mapping[str, float | None] = field(default_factory=dict)
     reason: str | None = None
+    fitted_on: int | None = None
 
 
 def measure_references(data: TaskData) -> list[Reference]:
@@ -66,12 +68,20 @@ def _cached(data: TaskData, role: Role, name: str, fitted_on: str) -> Reference:
     path = home() / "references" / f"{digest}.json"
     try:
         kept = json.loads(path.read_text(encoding="utf-8"))
-        return Reference(role=role, model=name, values=dict(kept["values"]))
+        return Reference(role=role, model=name, values=dict(kept["values"]), fitted_on=kept["fitted_on"])
     except (OSError, ValueError, TypeError, KeyError):
         reference = _measure(data, role, name)
     if reference.reason is None:
         with contextlib.suppress(StorageFull):  # a figure that cannot be kept is measured again
-            atomic_write_json(path, {"model": name, "task": data.task.versioned_name, "values": dict(reference.values)})
+            atomic_write_json(
+                path,
+                {
+                    "model": name,
+                    "task": data.task.versioned_name,
+                    "values": dict(reference.values),
+                    "fitted_on": reference.fitted_on,
+                },
+            )
     return reference
 
 
@@ -100,4 +110,5 @@ def _measure(data: TaskData, role: Role, name: str) -> Reference:
         data.task.score(sample, answer.to_text(), data.vocabulary)
         for sample, answer in zip(data.samples, answers, strict=True)
     ]
-    return Reference(role=role, model=name, values=point_values(data.task.metrics, scores))
+    fitted_on = getattr(adapter, "fitted_on", {}).get(data.task.name)
+    return Reference(role=role, model=name, values=point_values(data.task.metrics, scores), fitted_on=fitted_on)

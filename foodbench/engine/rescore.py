@@ -12,9 +12,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from foodbench.core.errors import DataCorrupt, DataMissing, UnknownName, UsageError
-from foodbench.core.files import read_json_lines
+from foodbench.core.files import numbered_json_lines
 from foodbench.core.hashing import fingerprint, sha256_file
-from foodbench.core.types import ENVELOPE_KEY, ENVELOPE_VERSION, Score
+from foodbench.core.types import ENVELOPE_KEY, ENVELOPE_VERSION, Score, well_formed
+from foodbench.core.wording import counted
 from foodbench.data.roots import DatasetChoice, resolve
 from foodbench.engine import scoring
 from foodbench.engine.rated import with_ratings
@@ -34,6 +35,12 @@ from foodbench.runs.store import RunFolder, StoredAnswer, TaskFolder
 from foodbench.tasks import TASKS
 from foodbench.tasks.base import TaskData
 from foodbench.tasks.controls import controlled
+
+_PARTS = ("text", "masks", "nutrition")
+_FORM = (
+    "A predictions file has one JSON object per line with the fields "
+    f"{', '.join(PredictionRecord.model_fields)} (see `foodbench schema prediction`)."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +74,7 @@ def _score_and_write(
     model: ModelIdentity,
     seed: int,
     usage: Mapping[str, float] | None = None,
+    n_missing: int = 0,
 ) -> TaskResult:
     started, clock = now(), time.perf_counter()
     scores: dict[str, Score] = {
@@ -87,6 +95,7 @@ def _score_and_write(
         seed=seed,
         usage=rated.add_usage(scoring.token_totals(records) if usage is None else usage),
         raters=rated.raters,
+        n_missing=n_missing,
         time=TaskTime(started=started, finished=now(), seconds=time.perf_counter() - clock, model_seconds=0.0, asked=0),
     )
     folder.write(records, result, scoring.sample_ids(data))
@@ -148,7 +157,9 @@ def rescore_task(task: AnsweredTask) -> TaskResult:
         answers={record.key: StoredAnswer.of(record) for record in stored.values()},
     )
     seed = int(old.provenance.get("seed", 0))
-    return _score_and_write(task.data, answered, task.folder, model=old.model, seed=seed, usage=old.usage)
+    return _score_and_write(
+        task.data, answered, task.folder, model=old.model, seed=seed, usage=old.usage, n_missing=old.n_missing
+    )
 
 
 def score_predictions(
@@ -177,7 +188,8 @@ def score_predictions(
     absent = [sample.sample_id for sample in data.samples if sample.sample_id not in predictions]
     if absent and not allow_missing:
         raise UsageError(
-            f"{path} has no prediction for {len(absent)} of {len(data.samples)} samples (first: {absent[0]}).",
+            f"{path} has no prediction for {len(absent):,} of {counted(len(data.samples), 'sample')} "
+            f"(first: {absent[0]}).",
             hint="Add them, or pass --allow-missing to count them as wrong.",
         )
     digest = sha256_file(path)
@@ -188,7 +200,7 @@ def score_predictions(
     told = fingerprint([digest, str(choice.root), allow_missing]).removeprefix("sha256:")
     folder = RunFolder(out / f"predictions-{readable}-{told[:8]}")
     task_folder = folder.task(data.task.versioned_name)
-    result = _score_and_write(data, _Answered(keys, answers), task_folder, model=model, seed=0)
+    result = _score_and_write(data, _Answered(keys, answers), task_folder, model=model, seed=0, n_missing=len(absent))
     settings = {"predictions": str(path), "task": task_name, "edition": choice.edition, "allow_missing": allow_missing}
     folder.write(
         RunFile(
@@ -208,36 +220,56 @@ def score_predictions(
 
 
 def _predictions(path: Path, known: set[str], task_name: str) -> dict[str, str]:
+    """The answers in the file by sample id. A line that gives none is as good as no line."""
     found: dict[str, str] = {}
+    seen: dict[str, int] = {}
     for number, record in _prediction_lines(path):
         if record.sample_id not in known:
             error = UnknownName.of("sample id", record.sample_id, known)
-            raise UnknownName(f"{path}, line {number}: {error.message}", hint=error.hint)
-        if record.sample_id in found:
-            raise UsageError(f"{path}, line {number}: '{record.sample_id}' comes twice.", hint="Keep one of them.")
-        found[record.sample_id] = _answer_text(record)
+            raise UnknownName(f"{path}, line {number}: {task_name}: {error.message}", hint=error.hint)
+        if record.sample_id in seen:
+            raise UsageError(
+                f"{path}, line {number}: '{record.sample_id}' comes twice, first in line {seen[record.sample_id]}.",
+                hint="Keep one of them.",
+            )
+        seen[record.sample_id] = number
+        parts = [name for name in _PARTS if getattr(record, name) is not None]
+        if record.answer is not None and parts:
+            raise UsageError(
+                f"{path}, line {number}: has an answer and {' and '.join(parts)}.",
+                hint=f"Give the answer, or any of {', '.join(_PARTS)}, not both.",
+            )
+        if record.answer is not None or parts:
+            found[record.sample_id] = well_formed(_answer_text(record))
     return found
 
 
 def _prediction_lines(path: Path) -> Iterator[tuple[int, PredictionRecord]]:
     if not path.is_file():
-        raise DataMissing(f"There is no file {path}.", hint="Give a JSON Lines file of predictions.")
+        raise UsageError(f"There is no file {path}.", hint="Give a JSON Lines file of predictions.")
     try:
-        lines = list(read_json_lines(path, torn=False))
+        lines = list(numbered_json_lines(path, torn=False))
     except DataCorrupt as error:
-        raise UsageError(
-            error.message, hint="A predictions file has one JSON object per line (see `foodbench schema prediction`)."
-        ) from error
-    for number, line in enumerate(lines, start=1):
+        raise UsageError(error.message, hint=_FORM) from error
+    except OSError as error:
+        raise UsageError(f"Cannot read {path}: {error.strerror}.", hint="Check the file's permissions.") from error
+    for number, line in lines:
         try:
             yield number, PredictionRecord.model_validate(line)
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(map(str, first["loc"])) or "record"
-            raise UsageError(
-                f"{path}, line {number}: {where}: {first['msg']}.",
-                hint="A predictions file has one JSON object per line (see `foodbench schema prediction`).",
-            ) from error
+            raise UsageError(f"{path}, line {number}: {_fault(line, error)}", hint=_FORM) from error
+
+
+def _fault(line: Any, error: ValidationError) -> str:
+    """What is wrong with one line, in a sentence."""
+    if not isinstance(line, dict):
+        return f"is {json.dumps(line)[:80]}, not an object."
+    unknown = [name for name in line if name not in PredictionRecord.model_fields]
+    if unknown:
+        named = " and ".join(repr(name) for name in unknown[:5])
+        return f"unknown {'field' if len(unknown) == 1 else 'fields'} {named}."
+    first = error.errors()[0]
+    return f"field '{'.'.join(map(str, first['loc']))}': {first['msg']}."
 
 
 def _answer_text(record: PredictionRecord) -> str:

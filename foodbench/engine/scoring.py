@@ -89,7 +89,12 @@ def _metric_records(data: TaskData, scores: Sequence[Score], references: Sequenc
 
 
 def _figure(reference: Reference, metric_id: str) -> ReferenceFigure:
-    return ReferenceFigure(model=reference.model, value=reference.values.get(metric_id), reason=reference.reason)
+    return ReferenceFigure(
+        model=reference.model,
+        value=reference.values.get(metric_id),
+        reason=reference.reason,
+        fitted_on=reference.fitted_on,
+    )
 
 
 def _best(references: Sequence[Reference], metric_id: str, higher_is_better: bool) -> ReferenceFigure | None:
@@ -112,6 +117,7 @@ def task_result(
     usage: Mapping[str, float],
     time: TaskTime,
     raters: Sequence[RaterSummary] = (),
+    n_missing: int = 0,
 ) -> TaskResult:
     """`result.json` of a finished task."""
     ordered = [scores[sample.sample_id] for sample in data.samples]
@@ -120,6 +126,7 @@ def task_result(
         dataset=DatasetIdentity(
             name=data.task.dataset,
             edition=data.choice.edition,
+            variant=data.choice.variant,
             split=data.task.split,
             fingerprint=data.dataset_fingerprint,
             available=data.available,
@@ -130,6 +137,7 @@ def task_result(
         headline=data.task.headline,
         without_known_bad=_without_known_bad(data, ordered),
         n=len(ordered),
+        n_missing=n_missing,
         limit=data.limit,
         parse_rate=sum(score.parsed for score in ordered) / len(ordered),
         errors=sum(score.error is not None for score in ordered),

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +19,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from foodbench.core.printable import printable
 from foodbench.core.types import Mask
-from foodbench.metrics.masks import decode, intersection_union, iou, validate
+from foodbench.metrics.masks import area, decode, intersection_union, iou, validate
 
 TRUE_COLOUR = (0, 114, 178)
 PREDICTED_COLOUR = (230, 159, 0)
@@ -25,6 +27,9 @@ PREDICTED_COLOUR = (230, 159, 0)
 _SHORT_SIDE = 384
 _NARROWEST = 420  # room for the legend under a tall, thin photo
 _LONG_SIDE = 1024
+_LONG_SIDE_OF_MANY = 512
+_COLUMNS = 3
+_MAX_REGIONS = 8  # with the photo three full rows
 _MARGIN = 14
 _FONT_SIZE = 16
 _LINE_HEIGHT = 23
@@ -40,17 +45,40 @@ Colour = tuple[int, int, int]
 Entry = tuple[Colour | None, str]
 """Of the legend: the colour of its swatch, if it has one, and its text."""
 
+_LEGEND: tuple[Entry, ...] = ((TRUE_COLOUR, "true (filled: missed)"), (PREDICTED_COLOUR, "predicted"))
 
-def draw_overlay(image: Image.Image, true: Mask | None, predicted: Mask | None, lines: Sequence[str]) -> Image.Image:
-    """The photo beside a grey copy of it, on which both masks are marked.
+
+class Panel(NamedTuple):
+    """A picture of the page and what is written under it."""
+
+    picture: Image.Image
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """What one name stands for in a photo.
+
+    Attributes:
+        name: of the thing.
+        true: where it is; None if it is not there.
+        predicted: what the model marked for it; None if it marked nothing.
+    """
+
+    name: str
+    true: Mask | None
+    predicted: Mask | None
+
+
+def draw_overlay(image: Image.Image, regions: Sequence[Region], lines: Sequence[str]) -> Image.Image:
+    """The photo, and for each region a grey copy of it on which the true and the predicted mask are marked.
 
     The true region has a blue outline and, where the model missed it, a blue tint; what the model marked has an orange
     tint. Small photos are enlarged, so that the shorter side has at least 384 pixels.
 
     Args:
         image: the photo.
-        true: the reference, of the photo's size; None if there is none.
-        predicted: the model's mask, of the photo's size; None if it gave none.
+        regions: masks of the photo's size; of more than eight, the largest are drawn. None at all: the photo alone.
         lines: the caption; wrapped, folded to ASCII, and cut after a few lines.
 
     Returns:
@@ -60,13 +88,30 @@ def draw_overlay(image: Image.Image, true: Mask | None, predicted: Mask | None, 
         AnswerInvalid: a mask is malformed or not of the photo's size.
     """
     photo = image.convert("RGB")
-    size = (photo.height, photo.width)
-    for mask in (true, predicted):
-        if mask is not None:
-            validate(mask, size)
-    photo = _resized(photo)
-    marked = _marked(photo, _resized_mask(true, photo), _resized_mask(predicted, photo))
-    return _page([photo, marked], lines, _legend(true, predicted))
+    for mask in (mask for region in regions for mask in (region.true, region.predicted) if mask is not None):
+        validate(mask, (photo.height, photo.width))
+    photo = _resized(photo, _LONG_SIDE if len(regions) <= 1 else _LONG_SIDE_OF_MANY)
+    shown = regions if len(regions) <= _MAX_REGIONS else sorted(regions, key=_area, reverse=True)[:_MAX_REGIONS]
+    panels = [Panel(photo, "")]
+    for region in shown:
+        marked = _marked(photo, _resized_mask(region.true, photo), _resized_mask(region.predicted, photo))
+        panels.append(Panel(marked, _title(region)))
+    hidden = len(regions) - len(shown)
+    legend = [*_LEGEND, *([(None, f"{hidden} smaller ones are not drawn")] if hidden else [])]
+    return _page(panels, lines, legend if regions else [(None, "nothing is there, and nothing was marked")])
+
+
+def _area(region: Region) -> int:
+    return max(area(mask) for mask in (region.true, region.predicted) if mask is not None)
+
+
+def _title(region: Region) -> str:
+    """What became of the region; the number is that of its own two masks."""
+    if region.true is None:
+        return f"{region.name}: not there, but marked"
+    if region.predicted is None:
+        return f"{region.name}: no mask predicted"
+    return f"{region.name}: IoU {iou(*intersection_union(region.predicted, region.true)):.3f}"
 
 
 def draw_caption(image: Image.Image, lines: Sequence[str]) -> Image.Image:
@@ -76,12 +121,12 @@ def draw_caption(image: Image.Image, lines: Sequence[str]) -> Image.Image:
         image: the photo.
         lines: the caption; wrapped, folded to ASCII, and cut after a few lines.
     """
-    return _page([_resized(image.convert("RGB"))], lines, [])
+    return _page([Panel(_resized(image.convert("RGB"), _LONG_SIDE), "")], lines, [])
 
 
-def _resized(photo: Image.Image) -> Image.Image:
-    """At least `_SHORT_SIDE` on the shorter side, as long as the longer one stays within `_LONG_SIDE`."""
-    scale = min(max(1.0, _SHORT_SIDE / min(photo.size)), _LONG_SIDE / max(photo.size))
+def _resized(photo: Image.Image, long_side: int) -> Image.Image:
+    """At least `_SHORT_SIDE` on the shorter side, as long as the longer one stays within `long_side`."""
+    scale = min(max(1.0, _SHORT_SIDE / min(photo.size)), long_side / max(photo.size))
     size = (max(1, round(photo.width * scale)), max(1, round(photo.height * scale)))
     return photo if size == photo.size else photo.resize(size, Image.Resampling.LANCZOS)
 
@@ -126,16 +171,6 @@ def _inner_edge(region: BoolArray, width: int) -> BoolArray:
     return _grown(~region, width) & region
 
 
-def _legend(true: Mask | None, predicted: Mask | None) -> list[Entry]:
-    entries: list[Entry] = []
-    if true is not None:
-        entries.append((TRUE_COLOUR, "true" if predicted is None else "true (filled: missed)"))
-    entries.append((None, "no mask predicted") if predicted is None else (PREDICTED_COLOUR, "predicted"))
-    if true is not None and predicted is not None:
-        entries.append((None, f"IoU {iou(*intersection_union(predicted, true)):.3f}"))
-    return entries
-
-
 @lru_cache(maxsize=1)
 def _font() -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     return ImageFont.load_default(size=_FONT_SIZE)
@@ -171,21 +206,27 @@ def _fitting(text: str, width: int, font: ImageFont.FreeTypeFont | ImageFont.Ima
     return low
 
 
-def _page(panels: Sequence[Image.Image], lines: Sequence[str], legend: Sequence[Entry]) -> Image.Image:
-    """Panels side by side, the caption above, the legend below."""
-    width = max(_NARROWEST, sum(panel.width for panel in panels) + _MARGIN * (len(panels) + 1))
-    rows = _wrapped(lines, width - 2 * _MARGIN)
-    top = _MARGIN + len(rows) * _LINE_HEIGHT + (8 if rows else 0)
-    bottom = top + panels[0].height
+def _page(panels: Sequence[Panel], lines: Sequence[str], legend: Sequence[Entry]) -> Image.Image:
+    """Panels in rows, each over its title, the caption above all, the legend below."""
+    columns = min(len(panels), _COLUMNS)
+    wide, high = panels[0].picture.size
+    titled = _LINE_HEIGHT + 6 if any(panel.title for panel in panels) else 0
+    width = max(_NARROWEST, columns * (wide + _MARGIN) + _MARGIN)
+    caption = _wrapped(lines, width - 2 * _MARGIN)
+    top = _MARGIN + len(caption) * _LINE_HEIGHT + (8 if caption else 0)
+    rows = -(-len(panels) // columns)
+    bottom = top + rows * (high + titled + _MARGIN) - _MARGIN
     page = Image.new("RGB", (width, bottom + (_LINE_HEIGHT + 22 if legend else _MARGIN)), _PAPER)
     draw = ImageDraw.Draw(page)
-    for index, row in enumerate(rows):
-        draw.text((_MARGIN, _MARGIN + index * _LINE_HEIGHT), row, fill=_INK, font=_font())
+    for index, line in enumerate(caption):
+        draw.text((_MARGIN, _MARGIN + index * _LINE_HEIGHT), line, fill=_INK, font=_font())
+    for index, panel in enumerate(panels):
+        row, column = divmod(index, columns)
+        left, above = _MARGIN + column * (wide + _MARGIN), top + row * (high + titled + _MARGIN)
+        page.paste(panel.picture, (left, above))
+        title = _folded(panel.title)
+        draw.text((left, above + high + 4), title[: _fitting(title, wide, _font())], fill=_INK, font=_font())
     left = _MARGIN
-    for panel in panels:
-        page.paste(panel, (left, top))
-        left += panel.width + _MARGIN
-    left = min(left - _MARGIN - panels[-1].width, width - _MARGIN - _legend_width(legend))
     for colour, text in legend:
         _draw_entry(draw, left, bottom + 12, colour, text)
         left += _entry_width(colour, text) + _ENTRY_GAP
@@ -194,10 +235,6 @@ def _page(panels: Sequence[Image.Image], lines: Sequence[str], legend: Sequence[
 
 def _entry_width(colour: Colour | None, text: str) -> int:
     return round(_font().getlength(text)) + (0 if colour is None else _SWATCH + 8)
-
-
-def _legend_width(legend: Sequence[Entry]) -> int:
-    return sum(_entry_width(colour, text) + _ENTRY_GAP for colour, text in legend)
 
 
 def _draw_entry(draw: ImageDraw.ImageDraw, left: int, top: int, colour: Colour | None, text: str) -> None:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from pydantic import ValidationError
 
 from foodbench.core.errors import DataCorrupt
-from foodbench.core.files import read_json_lines
+from foodbench.core.files import numbered_json_lines
 from foodbench.runs.schema import RatingRecord
 from foodbench.runs.store import RATINGS, TaskFolder
 
@@ -53,7 +53,7 @@ def read_ratings(folder: TaskFolder) -> list[RatingRecord]:
     if not path.is_file():
         return []
     records = []
-    for number, line in enumerate(read_json_lines(path), start=1):
+    for number, line in numbered_json_lines(path):
         try:
             records.append(RatingRecord.model_validate(line))
         except ValidationError as error:

@@ -7,11 +7,24 @@ clock is under a key named `time`, so that two runs can be compared by dropping 
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 SCHEMA_VERSION = 1
+
+
+def _checked_provenance(plain: dict[str, Any]) -> dict[str, Any]:
+    """Refuse wrong types of what is read again; everything else in it is for people."""
+    if type(plain.get("seed", 0)) is not int:
+        raise ValueError("'seed' is not a whole number")
+    git = plain.get("git")
+    if git is not None and not (isinstance(git, dict) and isinstance(git.get("commit"), str)):
+        raise ValueError("'git' names no commit")
+    return plain
+
+
+Provenance = Annotated[dict[str, Any], AfterValidator(_checked_provenance)]
 
 
 class _Strict(BaseModel):
@@ -61,10 +74,19 @@ class DatasetIdentity(_Strict):
 
     name: str
     edition: Literal["real", "kitchen"]
+    variant: str = Field(
+        default="",
+        description="In what the kitchen edition differs from the default one: difficulty, seed, size, plates.",
+    )
     split: str
     fingerprint: str = Field(description="Digest of the split's ids and labels.")
     available: int = Field(description="Records of the split that are on disk.")
     missing: int = Field(description="Records of the split that are not (a partial copy).")
+
+    @property
+    def label(self) -> str:
+        """The edition, and what is special about it: `real`, `kitchen`, `kitchen, hard`."""
+        return ", ".join(filter(None, (self.edition, self.variant)))
 
 
 class ModelIdentity(_Strict):
@@ -81,6 +103,9 @@ class ReferenceFigure(_Strict):
     model: str
     value: float | None
     reason: str | None = Field(default=None, description="Why there is no value.")
+    fitted_on: int | None = Field(
+        default=None, description="Train samples that the baseline was fitted on; null where it needs none."
+    )
 
 
 class MetricRecord(_Strict):
@@ -170,13 +195,19 @@ class TaskResult(_Strict):
         default=None, description="Set where samples were scored that are known to be wrong; the metrics include them."
     )
     n: int
-    limit: int | None = Field(description="Set if only a part of the split was asked; such a result is not ranked.")
+    n_missing: int = Field(
+        default=0, description="Samples for which a file of predictions had none; they count as wrong and are among n."
+    )
+    limit: int | None = Field(
+        description="Set if only a part of the split was asked, so many photos, dishes, recipes or dialogues, each "
+        "with all its questions; such a result is not ranked."
+    )
     parse_rate: float
     errors: int = Field(description="Answers that were malformed or could not be scored.")
     samples_sha256: str = Field(description="Digest of samples.jsonl without its time keys.")
     usage: dict[str, float] = Field(default_factory=dict, description="Tokens and cost, where known.")
     raters: list[RaterSummary] = Field(default_factory=list, description="Who has rated answers, if anybody has.")
-    provenance: dict[str, Any]
+    provenance: Provenance
     time: TaskTime
 
 
@@ -204,7 +235,7 @@ class RunFile(_Strict):
     model: ModelIdentity
     config: dict[str, ConfigValue]
     tasks: dict[str, TaskStatus] = Field(default_factory=dict)
-    provenance: dict[str, Any]
+    provenance: Provenance
     time: dict[str, str] = Field(default_factory=dict)
 
 

@@ -14,8 +14,9 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from foodbench.core.errors import DataCorrupt, DataMissing, RunIncomplete
-from foodbench.core.files import atomic_write, clear_temporaries, file_lock, read_json_lines
+from foodbench.core.files import atomic_write, clear_temporaries, file_lock, numbered_json_lines, open_regular
 from foodbench.core.hashing import canonical_json
+from foodbench.core.printable import printable
 from foodbench.runs.schema import RunFile, SampleIds, SampleRecord, TaskResult
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -39,7 +40,8 @@ class StoredAnswer:
 
 def _read_model(path: Path, kind: type[Model]) -> Model:
     try:
-        text = path.read_text(encoding="utf-8")
+        with open_regular(path) as stream:
+            text = stream.read().decode("utf-8")
     except FileNotFoundError as error:
         raise DataMissing(f"There is no {path}.", hint="Give the folder of a run, e.g. one under runs/.") from error
     except (OSError, UnicodeDecodeError) as error:
@@ -94,7 +96,7 @@ class TaskFolder:
             for record in self.samples():
                 found[record.key] = StoredAnswer.of(record)
         for journal in self.journals():
-            for number, line in enumerate(read_json_lines(journal), start=1):
+            for number, line in numbered_json_lines(journal):
                 try:
                     found[line["key"]] = StoredAnswer(line["answer"], line.get("seconds"), line.get("tokens"))
                 except (TypeError, KeyError) as error:
@@ -108,21 +110,27 @@ class TaskFolder:
 
         Raises:
             DataMissing: the task is not complete.
-            DataCorrupt: a line is not a sample record.
+            DataCorrupt: a line is not a sample record, or a sample comes twice.
         """
         path = self.samples_path
         if not path.is_file():
             raise DataMissing(f"There is no {path}.", hint="Run the task to its end first.")
-        records = []
-        for number, line in enumerate(read_json_lines(path), start=1):
+        records: dict[str, SampleRecord] = {}
+        for number, line in numbered_json_lines(path):
             try:
-                records.append(SampleRecord.model_validate(line))
+                record = SampleRecord.model_validate(line)
             except ValidationError as error:
                 raise DataCorrupt(
                     f"{path}, line {number}: not a sample record ({error.errors()[0]['msg']}).",
                     hint="It was written by another version of foodbench or edited; run again with --fresh.",
                 ) from error
-        return records
+            if record.sample_id in records:
+                raise DataCorrupt(
+                    f"{path}, line {number}: the sample '{printable(record.sample_id, limit=80)}' comes twice.",
+                    hint="The file was edited or damaged; run again with --fresh.",
+                )
+            records[record.sample_id] = record
+        return list(records.values())
 
     def result(self) -> TaskResult:
         """The task's result.

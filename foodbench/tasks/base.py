@@ -34,6 +34,10 @@ AnswerKind = Literal["label", "labels", "nutrition", "masks", "text"]
 """
 
 
+_LIMIT_UNITS = {"nutrition5k": "dish", "recipe1m": "recipe", "fooddialogues": "dialogue"}
+"""What a record is, of datasets whose records are more than a photo."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """What was read from one answer.
@@ -103,6 +107,11 @@ class FoodTask:
         return f"{self.name}@{self.version}"
 
     @property
+    def limit_unit(self) -> str:
+        """What a limit counts, in the singular: a photo, say, with all questions about it."""
+        return _LIMIT_UNITS.get(self.dataset, "photo")
+
+    @property
     def yaml_name(self) -> str:
         """The task's name in lmms-eval."""
         return "foodbench_" + self.name.replace(".", "_")
@@ -125,8 +134,8 @@ class FoodTask:
 
         Args:
             choice: which edition and root of the dataset.
-            limit: keep this many samples, spread evenly over the ordered split from a seeded start (not the first
-                ones: on class-sorted lists those are one class).
+            limit: keep this many records, with all questions about each, spread evenly over the ordered split from a
+                seeded start (not the first ones: on class-sorted lists those are one class).
             seed: chooses the start.
             progress: called as (stage, done, total) while the dataset is indexed the first time.
 
@@ -227,7 +236,7 @@ class TaskData:
         dataset_fingerprint: identity of the split's ids and labels.
         available: number of records of the split that are there.
         missing_ids: ids of the records of the split that are not (a partial copy).
-        limit: how many records (of a selective task: photos or dishes) were asked for at most; None for all.
+        limit: how many records (see `FoodTask.limit_unit`) were asked for at most; None for all.
         control: what is shown instead of the right pictures, if so (see `foodbench.tasks.controls`).
     """
 

@@ -138,9 +138,13 @@ def read_labels(sample: Sample, answer: Answer, vocabulary: tuple[str, ...]) -> 
     """Read the names of the vocabulary in an answer and compare them with the reference's set."""
     found = finder(vocabulary).find(answer.text)
     named = () if found.echo else found.names
+    parsed = bool(named) or (not found.echo and bool(_NOTHING.search(answer.text[:MAX_ANSWER_CHARS])))
+    values = labels.sample_values(named, sample.reference["labels"], len(set(vocabulary)))
+    if not parsed:  # silence does not agree with an empty plate
+        values |= dict.fromkeys(("f1", "iou", "precision", "recall", "exact"), 0.0)
     return Reading(
-        parsed=bool(named) or (not found.echo and bool(_NOTHING.search(answer.text[:MAX_ANSWER_CHARS]))),
-        values=labels.sample_values(named, sample.reference["labels"], len(set(vocabulary))),
+        parsed=parsed,
+        values=values,
         detail={"named": list(named), **({"echo": True} if found.echo else {})},
     )
 

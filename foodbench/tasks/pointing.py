@@ -227,14 +227,16 @@ def read_everything(sample: Sample, answer: Answer, vocabulary: tuple[str, ...])
 
     size = (int(sample.reference["size"][0]), int(sample.reference["size"][1]))
     given: dict[str, list[Mask]] = {}
+    places: dict[str, list[int]] = {}
     stray = strays = 0
     error = None
-    for mask in answer.masks:
+    for index, mask in enumerate(answer.masks):
         found = checked(mask, size)
         error = error or found.error
         named = class_of(mask.label, vocabulary)
         if found.mask is not None and named:
             given.setdefault(named, []).append(found.mask)
+            places.setdefault(named, []).append(index)
         elif found.mask is not None:
             stray, strays = stray + found.area, strays + 1
     true = {str(mask.label): mask for mask in reference_masks(sample)}
@@ -253,6 +255,6 @@ def read_everything(sample: Sample, answer: Answer, vocabulary: tuple[str, ...])
             "named": float(len(given) + strays),
             "hallucinated": float(len(wrong) + strays),
         },
-        detail={"classes": sorted(given), "wrong": wrong, "stray": strays},
+        detail={"masks": places, "wrong": wrong, "stray": strays},
         error=error,
     )

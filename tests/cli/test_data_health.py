@@ -170,9 +170,9 @@ def test_planted_duplicates(foodbench: Foodbench, lookalike: Path) -> None:
     foodbench("data", "add", "food101", lookalike)
     output = foodbench("data", "duplicates", "food101", "--limit", "2")
     assert output.code == 0
-    assert "3 of 23 (13.0%) have a near-duplicate among 24" in output.out
+    assert "3 of 23 (13.0%) with a near-duplicate among 24" in output.out
     assert f"cannot be decoded: 1, {test[4]} first" in output.out
-    assert "1 more pairs" in output.out
+    assert "1 more pair:" in output.out
     (found,) = json.loads(foodbench("data", "duplicates", "food101", "--json").out)["comparisons"]
     assert {(pair["test"], pair["train"]) for pair in found["duplicates"]} == set(zip(test[:3], train[:3], strict=True))
     assert {pair["distance"] for pair in found["duplicates"]} == {0}

@@ -27,7 +27,7 @@ def test_a_judge_is_asked_by_the_runs_id(foodbench: Foodbench, chat: Path) -> No
         output = foodbench("judge", chat.name, *arguments(server), "--limit", "4", "--task", CHAT)
         assert output.code == 0, output.err
         assert "rating" in output.out
-        assert "4 new; 0 were there before." in output.out
+        assert "4 new; 0 from before." in output.out
         assert "answers rated by endpoint:j@127.0.0.1" in output.out
         assert f"{CHAT}: judging: 4" in output.err
         plain = json.loads(foodbench("judge", chat, *arguments(server), "--limit", "4", "--json", "--quiet").out)
@@ -73,5 +73,8 @@ def test_runs_without_anything_to_rate(foodbench: Foodbench, runs: Path) -> None
     assert foodbench("judge", "parrot-11aa", *JUDGE).code == 5
     assert foodbench("judge", "parrot-11aa", *JUDGE, "--task", CHAT).code == 5
     missing = foodbench("judge", "nobody", *JUDGE)
-    assert missing.code == 5
-    assert "run.json" in missing.err
+    assert missing.code == 2
+    assert missing.error[0] == "error: Unknown run 'nobody'."
+    no_sheet = foodbench("judge", "parrot-11aa", "--import", "no.csv", "--rater", "Ann")
+    assert no_sheet.code == 2
+    assert "no.csv" in no_sheet.error[0]

@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from foodbench.core.errors import UsageError
+from foodbench.data.kitchen import make
+from foodbench.data.layout import MARKER
 from foodbench.data.manifest import read_marker
 from foodbench.data.roots import DatasetChoice
 from tests.cli.stored_runs import Output
@@ -50,3 +54,42 @@ def test_a_wrong_difficulty_is_a_wrong_usage(foodbench: Foodbench, tmp_path: Pat
     assert output.code == 2
     assert words in output.err
     assert not (tmp_path / "out").exists()
+
+
+# Making it where another kitchen is
+
+
+def test_another_kitchen_is_left_alone_unless_told(foodbench: Foodbench, tmp_path: Path) -> None:
+    out = tmp_path / "mine"
+    cook = ("data", "make", "kitchen", "--out", out)
+    assert foodbench(*cook, *TINY).code == 0
+    marker = (out / "food-101" / MARKER).read_bytes()
+    for other in (["--seed", "1"], ["--size", "72"], ["--train", "9"], ["--test", "5"], ["--difficulty", "dark"]):
+        refused = foodbench(*cook, *TINY, *other)
+        assert refused.code == 2
+        assert f"{out} holds another kitchen (food-101: " in refused.error[0]
+        assert "--replace" in refused.error[1]
+        assert (out / "food-101" / MARKER).read_bytes() == marker
+    assert "seed 0 instead of 1" in foodbench(*cook, *TINY, "--seed", "1").error[0]
+    assert foodbench(*cook, *TINY).code == 0, "the same numbers give the same files"
+    assert (out / "food-101" / MARKER).read_bytes() == marker
+    assert foodbench(*cook, *TINY, "--seed", "1", "--replace").code == 0
+    assert (out / "food-101" / MARKER).read_bytes() != marker
+
+
+def test_the_same_difficulty_is_the_same_kitchen(foodbench: Foodbench, tmp_path: Path) -> None:
+    cook = ("data", "make", "kitchen", "--out", tmp_path / "mine", *TINY, "--difficulty", "ingredients=3-6,empty=0.2")
+    assert foodbench(*cook).code == 0
+    assert foodbench(*cook).code == 0
+
+
+def test_replace_needs_a_folder(foodbench: Foodbench) -> None:
+    assert "--out" in foodbench("data", "make", "kitchen", *TINY, "--replace").error[0]
+
+
+def test_a_library_call_refuses_too(tmp_path: Path) -> None:
+    numbers: dict[str, Any] = {"size": 64, "train": 8, "test": 4, "datasets": ("food101",), "workers": 1}
+    make(tmp_path, seed=1, **numbers)
+    with pytest.raises(UsageError, match="seed 1 instead of 2"):
+        make(tmp_path, seed=2, **numbers)
+    make(tmp_path, seed=2, **numbers, replace_other=True)

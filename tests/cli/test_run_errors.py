@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from PIL import Image
 
 from foodbench.core.errors import StorageFull
 from foodbench.tasks import TASKS, select
+from tests.cli.stored_runs import Output
 
 MODELS = "py:tests.engine.models_for_tests"
 
@@ -186,7 +188,7 @@ def test_checkpoint_that_is_not_safetensors(foodbench, kitchen: Path, tmp_path: 
     (folder / "config.json").write_text("{}")
     outcome = foodbench("run", "--model", "foodlmm", "--model-args", f"checkpoint={folder}", "--tasks", "food101.dish")
     assert outcome.code == 2
-    assert "safetensors" in outcome.err
+    assert "foodbench.models.foodlmm.convert" in outcome.err
     assert len(outcome.error) == 2
 
 
@@ -208,3 +210,10 @@ def test_missing_dataset_is_listed_for_all_and_an_error_when_required(foodbench,
     assert "not registered" in alone.error[0]
     required = foodbench("run", "--model", "baseline:mean", "--edition", "real", "--require-all")
     assert required.code == 5
+
+
+@pytest.mark.parametrize("arguments", [("data", "add", "food101"), ("score", "--task", "food101.dish")])
+def test_a_path_that_is_too_long_is_no_crash(foodbench: Callable[..., Output], arguments: tuple[str, ...]) -> None:
+    output = foodbench(*arguments, "/tmp/" + "long" * 2000)
+    assert output.code == 2
+    assert output.error

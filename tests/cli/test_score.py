@@ -101,6 +101,36 @@ def test_incomplete_predictions_are_refused_or_counted_as_wrong(
     assert result["n"] == 24
     assert result["metrics"][0]["value"] == 75.0
     assert result["parse_rate"] == 0.75
+    assert result["n_missing"] == 6
+    shown = foodbench("show", the_run().name)
+    assert "food101.dish: 6 of 24 answers missing from the predictions, counted as wrong." in shown.out
+    again = foodbench("score", the_run().name)
+    assert "6 of 24 answers missing" in again.out
+    (listed,) = json.loads(foodbench("list", "runs", "--json").out)
+    assert listed["missing_answers"] == 6
+
+
+def test_a_line_without_an_answer_is_as_good_as_none(foodbench: Foodbench, kitchen: Path, tmp_path: Path) -> None:
+    path = predictions(
+        "food101.dish",
+        tmp_path / "mine.jsonl",
+        lambda lines: [{"sample_id": lines[0]["sample_id"]}, {**lines[1], "text": None}, *lines[2:]],
+    )
+    assert "no prediction for 2 of 24" in foodbench("score", path, "--task", "food101.dish").error[0]
+    (result,) = json.loads(foodbench("score", path, "--task", "food101.dish", "--allow-missing", "--json").out)
+    assert result["n_missing"] == 2
+
+
+def test_nothing_is_missing_from_a_full_file(foodbench: Foodbench, kitchen: Path, tmp_path: Path) -> None:
+    output = foodbench("score", predictions("food101.dish", tmp_path / "mine.jsonl"), "--task", "food101.dish")
+    assert "missing" not in output.out
+
+
+def test_lines_are_counted_as_an_editor_does(foodbench: Foodbench, kitchen: Path, tmp_path: Path) -> None:
+    path = predictions("food101.dish", tmp_path / "mine.jsonl", lambda lines: [{**lines[0], "confidence": 1}])
+    path.write_text("\n\n" + path.read_text())
+    output = foodbench("score", path, "--task", "food101.dish")
+    assert "line 3: unknown field 'confidence'." in output.error[0]
 
 
 @pytest.mark.parametrize(
@@ -108,8 +138,11 @@ def test_incomplete_predictions_are_refused_or_counted_as_wrong(
     [
         (lambda lines: [*lines, lines[0]], 2, "comes twice"),
         (lambda lines: [{**lines[0], "sample_id": lines[0]["sample_id"] + "0"}, *lines[1:]], 2, "Unknown sample"),
-        (lambda lines: [{**lines[0], "confidence": 1}, *lines[1:]], 2, "confidence"),
-        (lambda lines: [{"sample_id": 7}, *lines[1:]], 2, "line 1"),
+        (lambda lines: [lines[0], {**lines[1], "confidence": 1}], 2, "line 2: unknown field 'confidence'."),
+        (lambda lines: [{**lines[0], "dish": 1, "p": 2}], 2, "line 1: unknown fields 'dish' and 'p'."),
+        (lambda lines: [{"sample_id": 7}, *lines[1:]], 2, "line 1: field 'sample_id'"),
+        (lambda lines: [7, *lines[1:]], 2, "line 1: is 7, not an object."),
+        (lambda lines: [{**lines[0], "answer": "rice"}], 2, "line 1: has an answer and text."),
     ],
 )
 def test_wrong_predictions_are_named(
@@ -119,9 +152,23 @@ def test_wrong_predictions_are_named(
     assert output.code == code
     assert message in output.error[0]
     assert len(output.error) == 2
+    if "field" in message:
+        assert "sample_id, answer, text, masks, nutrition" in output.error[1]
+
+
+def test_a_run_is_named_alike_everywhere(foodbench: Foodbench, runs: Path) -> None:
+    assert foodbench("score", "parrot-2").code == 0
+    for command in (["show"], ["score"], ["judge", "--export", "sheet.csv"]):
+        unknown = foodbench(command[0], "parot-22bb", *command[1:])
+        assert unknown.code == 2
+        assert "parrot-22bb" in unknown.error[1]
+        ambiguous = foodbench(command[0], "parrot", *command[1:])
+        assert ambiguous.code == 2
+        assert "parrot-11aa, parrot-22bb" in ambiguous.error[1]
 
 
 def test_a_file_without_its_task_and_a_folder_without_a_run(foodbench: Foodbench, tmp_path: Path) -> None:
     (tmp_path / "p.jsonl").write_text("")
     assert foodbench("score", tmp_path / "p.jsonl").code == 2
-    assert foodbench("score", tmp_path / "nothing").code == 5
+    assert foodbench("score", tmp_path / "nothing").code == 2
+    assert foodbench("score", tmp_path / "nothing.jsonl", "--task", "food101.dish", "--edition", "kitchen").code == 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from foodbench.core.types import Sample
+from foodbench.data.kitchen import PRESETS, make
 from foodbench.runs.store import RunFolder
 from foodbench.tasks import TASKS
+from foodbench.tasks.controls import controlled
 from tests.cli.stored_runs import Output, finish_run, load_task, store_task
 
 Foodbench = Callable[..., Output]
@@ -71,6 +75,22 @@ def test_model_card_of_own_class(foodbench: Foodbench) -> None:
     assert "constructor" in foodbench("show", "py:my.module:Class").out
 
 
+@pytest.mark.parametrize("what", ["lmms", "lmms:", "lmms:qwen2_5_vl"])
+def test_models_of_lmms_eval(foodbench: Foodbench, what: str) -> None:
+    output = foodbench("show", what)
+    assert output.code == 0
+    assert output.out.startswith("lmms:NAME: one of lmms-eval's own models")
+    named = what if what.endswith("vl") else "lmms:NAME"
+    assert field(output, "try it") == f"foodbench run --model {named} --tasks all --limit 4"
+
+
+def test_the_prefix_of_several_models(foodbench: Foodbench) -> None:
+    output = foodbench("show", "baseline")
+    assert output.code == 2
+    assert output.error[0] == "error: 'baseline' begins the names of 8 models."
+    assert "baseline:oracle" in output.error[1]
+
+
 def test_unknown_names(foodbench: Foodbench, runs: Path) -> None:
     output = foodbench("show", "food101.dsh")
     assert output.code == 2
@@ -87,7 +107,7 @@ def test_run_by_id_prefix_and_path(foodbench: Foodbench, runs: Path) -> None:
     assert {output.code for output in outputs} == {0}
     assert outputs[0].out == outputs[1].out == outputs[2].out
     assert field(outputs[0], "model") == "py:tests:Parrot"
-    assert "food101.dish (kitchen)" in outputs[0].out
+    assert "food101.dish (kitchen, seed 7, 24+24)" in outputs[0].out
     assert "100.0% oracle" in outputs[0].out
     assert "the train split is not there" in outputs[0].out
     assert "nutrition5k.total@1: not measured: parrots do not weigh" in outputs[0].out
@@ -112,7 +132,7 @@ def test_unfinished_task_counts_saved_answers(foodbench: Foodbench, runs: Path) 
     task.path.mkdir()
     task.journal_path(0).write_text('{"key": "a", "answer": "1 kcal", "seconds": 1}\n{"key": "b", "ans')
     output = foodbench("show", "parrot-2")
-    assert "nutrition5k.total@1: not finished, 1 answers saved" in output.out
+    assert "nutrition5k.total@1: not finished, 1 answer saved" in output.out
 
 
 def test_damaged_run_is_two_lines(foodbench: Foodbench, runs: Path) -> None:
@@ -135,23 +155,25 @@ def test_mask_sample(foodbench: Foodbench, runs: Path, tmp_path: Path) -> None:
     output = foodbench("show", "parrot-1", "--sample", sample_id, "--out", picture)
     assert output.code == 0
     assert field(output, "sample") == sample_id
-    assert field(output, "task") == "foodseg103.refer1@2 (kitchen edition)"
+    assert field(output, "task") == "foodseg103.refer1@2"
+    assert field(output, "edition") == "kitchen, seed 7, 24+24"
     assert field(output, "answer") == "It is here."
     assert "mask 'table' of" in output.out
     assert field(output, "picture") == str(picture)
     assert output.err == ""
     page = np.asarray(Image.open(picture)).astype(int)
-    assert page.shape[1] > 2 * 384
-    # The second mask was scored, not the decoy over the whole table, which would make most of the right half orange.
+    assert page.shape[1] > 3 * 384
+    # Photo, ingredient, and the decoy over the whole table: it was not scored as the ingredient.
     orange = page[:, :, 0] - page[:, :, 2] > 60
-    half = orange[:, page.shape[1] // 2 :]
+    second, third = (orange[:, 14 + column * 398 :][:, :384] for column in (1, 2))
+    assert third.mean() > 0.5
     record = next(
         each
         for each in RunFolder(runs / "parrot-11aa").task("foodseg103.refer1@2").samples()
         if each.sample_id == sample_id
     )
     assert record.values["iou"] > 0.3
-    assert 0 < half.mean() < 0.4
+    assert 0 < second.mean() < 0.4
 
 
 def test_default_picture_lies_in_the_run(foodbench: Foodbench, runs: Path) -> None:
@@ -237,7 +259,7 @@ def test_changed_data_is_said(foodbench: Foodbench, runs: Path) -> None:
     task.samples_path.write_text(lines)
     output = foodbench("show", "parrot-2", "--sample", any_sample(runs, "food101.dish@1"))
     assert output.code == 0
-    assert "warning: the dataset or the way answers are read has changed" in output.err
+    assert "warning: the way answers are read has changed" in output.err
 
 
 @pytest.mark.parametrize(
@@ -259,6 +281,70 @@ def test_any_mask_answer_can_be_shown(
     output = foodbench("show", "odd", "--sample", data.samples[0].sample_id)
     assert output.code == 0, output.err
     assert expected in output.out
+
+
+def test_overlaps_are_those_of_each_name(foodbench: Foodbench, runs: Path, small_kitchen: Path) -> None:
+    """Two ingredients marked as each other: over both together the masks would agree."""
+    folder = RunFolder(runs / "swapped")
+    data = load_task("foodseg103.refer3", small_kitchen)
+
+    def swapped(sample: Sample) -> str:
+        right = data.task.oracle(sample)
+        if len(right.masks) < 3:
+            return right.to_text()
+        first, second, *rest = right.masks
+        return replace(
+            right, masks=(replace(first, label=second.label), replace(second, label=first.label), *rest)
+        ).to_text()
+
+    store_task(folder, data, swapped)
+    finish_run(folder, {})
+    sample = next(each for each in data.samples if len(each.reference["masks"]) == 3)
+    first, second, third = (mask["label"] for mask in sample.reference["masks"])
+    output = foodbench("show", "swapped", "--sample", sample.sample_id)
+    assert output.code == 0, output.err
+    assert field(output, f"iou of {first}") == field(output, f"iou of {second}") == "0"
+    assert field(output, f"iou of {third}") == "1"
+
+
+@pytest.mark.parametrize("control", ["wrong-image", "blank-image"])
+def test_the_picture_of_a_control_is_shown(
+    foodbench: Foodbench, runs: Path, small_kitchen: Path, control: str, tmp_path: Path
+) -> None:
+    folder = RunFolder(runs / "controlled")
+    right = load_task("food101.dish", small_kitchen)
+    data = controlled(right, control)
+    store_task(folder, data, lambda sample: "curry rice")
+    finish_run(folder, {})
+    sample, picture = data.samples[0], tmp_path / "shown.png"
+    output = foodbench("show", "controlled", "--sample", sample.sample_id, "--out", picture)
+    assert output.code == 0, output.err
+    assert field(output, "control") == control
+    shown = sample.image.open()
+    page = Image.open(picture)
+    drawn = page.crop((14, page.height - 14 - 384, 14 + 384, page.height - 14))
+    expected = shown.resize((384, 384), Image.Resampling.LANCZOS)
+    assert np.abs(np.asarray(drawn).astype(int) - np.asarray(expected).astype(int)).max() <= 1
+    original = next(each for each in right.samples if each.sample_id == sample.sample_id).image.path
+    assert f"shown instead of {original}" in output.out
+
+
+def test_a_sample_of_another_kitchen_is_not_found(
+    foodbench: Foodbench, runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(tmp_path / "hard", seed=8, train=8, test=12, difficulty=PRESETS["hard"], datasets=("nutrition5k",), workers=1)
+    folder = RunFolder(runs / "hard")
+    data = load_task("nutrition5k.total", tmp_path / "hard")
+    store_task(folder, data, lambda sample: data.task.oracle(sample).to_text())
+    finish_run(folder, {})
+    output = foodbench("show", "hard", "--sample", data.samples[0].sample_id)
+    assert output.code != 0
+    assert "hint: The run's edition: kitchen, hard, seed 8, 8+12. Here is kitchen, seed 7, 24+24: " in output.err
+    assert "FOODBENCH_KITCHEN" in output.err
+    monkeypatch.setenv("FOODBENCH_KITCHEN", str(tmp_path / "hard"))
+    again = foodbench("show", "hard", "--sample", data.samples[0].sample_id)
+    assert again.code == 0, again.err
+    assert field(again, "edition") == "kitchen, hard, seed 8, 8+12"
 
 
 def test_nutrition_sample(foodbench: Foodbench, runs: Path, small_kitchen: Path) -> None:

@@ -168,7 +168,7 @@ def test_an_index_of_an_older_foodbench_is_made_again(root: Path, monkeypatch: p
             opened(root)
     assert index_path(root).is_file()
     builds: list[str] = []
-    assert opened(root, builds).facts["schema"] == 1
+    assert opened(root, builds).facts["schema"] == recipe1m_build.SCHEMA
     assert len(builds) == 3
 
 

@@ -43,7 +43,7 @@ def test_the_list_of_removed_recipes_is_spoken_of(root: Path) -> None:
     assert (found.status, found.message[:7]) == ("warning", "Absent:")
     write_text(root / "remove1M.txt", "ffffffffff\n0123456789")
     found = checks(root, "ids")["remove1M.txt"]
-    assert (found.status, found.message) == ("ok", "Drops 1 recipes; 1 were gone already.")
+    assert (found.status, found.message) == ("ok", "Drops 1 recipe; 1 already gone.")
 
 
 def test_broken_json_is_one_finding_and_not_the_end(root: Path) -> None:

@@ -170,7 +170,7 @@ def test_unreadable_replies_are_counted_and_never_guessed(
     count = len(names)
     assert metrics(run)["rating"] == pytest.approx((2 + 6 * (count - 5)) / (count - 4))
     assert metrics(run)["rated"] == pytest.approx(100 * (count - 4) / count)
-    assert "4 of them replies that could not be read" in capsys.readouterr().out
+    assert "4 of them not readable" in capsys.readouterr().out
     server.received.clear()
     judge(run, server)
     assert server.received == [], "asking the same again would give the same"

@@ -203,7 +203,7 @@ def test_a_sheet_of_another_run_is_refused(
 @pytest.mark.parametrize(
     ("content", "words", "code"),
     [
-        (None, "There is no file", 5),
+        (None, "There is no file", 2),
         (b"", "line 1: the columns", 2),
         ("sample_id,answer,rating\na,b\u00e9,5\n".encode("latin-1"), "not in UTF-8", 2),
         (b"sample_id,answer,rating\na,b,5\nc,d\n", "line 3: 2 cells under 3 headings", 2),

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
 import random
 import re
+import signal
 import struct
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -254,3 +256,26 @@ def _of(data: bytes) -> Image.Image:
 def _shape(data: bytes) -> tuple[int, int]:
     width, height = _of(data).size
     return height, width
+
+
+class Hang(BaseException):
+    """What is being tested does not come back. No `except Exception` on the way may swallow it."""
+
+
+@contextlib.contextmanager
+def watched(seconds: int) -> Iterator[None]:
+    """Stop what does not end; far longer than it takes anywhere. Does nothing on systems without alarms."""
+    if not hasattr(signal, "SIGALRM"):
+        yield
+        return
+
+    def stop(_number: int, _frame: object) -> None:
+        raise Hang(f"not done after {seconds} s")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    rest = signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(rest)
+        signal.signal(signal.SIGALRM, before)

@@ -8,12 +8,12 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from foodbench.core.errors import FoodbenchError
 from foodbench.data.kitchen import FOLDERS
-from foodbench.data.layout import MANIFEST, MARKER
 from foodbench.data.roots import DatasetChoice, open_dataset
 from foodbench.data.verify import Level, VerifyReport, verify
 from foodbench.tasks import TASKS
@@ -100,10 +100,12 @@ class Seen:
 
     Attributes:
         facts: by step, what was read; an error if it was refused.
+        missing: ids that the reader says are missing.
         report: of `verify`; the error if that was refused.
     """
 
     facts: dict[str, Any] = field(default_factory=dict)
+    missing: set[str] = field(default_factory=set)
     report: VerifyReport | FoodbenchError | None = None
 
     @property
@@ -119,42 +121,55 @@ class Seen:
         return [] if self.report is None else [self.report.message]
 
 
-def look(copy: Copy, *, level: Level = "decode", decode: bool = False) -> Seen:
-    """Use a copy in every way: records and fingerprints of all splits, every task, `verify`.
+def look(copy: Copy, *, level: Level = "hashes", tasks: bool = False, choice: DatasetChoice | None = None) -> Seen:
+    """Use a copy as its users do: records and fingerprints of all splits, and `verify`.
 
     Args:
         copy: the copy.
-        level: of `verify`.
-        decode: open every picture, too.
+        level: of `verify`; if it is `decode`, the records' pictures and masks are decoded, too.
+        tasks: load every task of the dataset, too.
+        choice: how to open it; the kitchen edition unless it is given.
     """
-    seen = Seen()
-    reader = _step(seen, "open", lambda: open_dataset(copy.choice), keep=False)
+    seen, choice = Seen(), choice or copy.choice
+    reader = step(seen, "open", lambda: open_dataset(choice), keep=False)
     for split in reader.splits if reader is not None else ():
-        records = _step(seen, f"records of {split}", lambda split=split: list(reader.records(split)), keep=False)
-        if records is not None:
-            seen.facts[f"records of {split}"] = [repr(record).replace(str(copy.root), "ROOT") for record in records]
-            _step(seen, f"fingerprint of {split}", lambda split=split: reader.fingerprint(split))
-        if decode:
-            for record in records or ():
-                picture = record.pair.image if hasattr(record, "pair") else record.image
-                if picture is not None:
-                    _step(seen, f"picture {picture.path.name}", lambda picture=picture: picture.open().size)
-    for name in TASKS.names() if reader is not None else ():
+        records = step(seen, f"records of {split}", partial(_listed, reader, split), keep=False)
+        if records is None:
+            continue
+        seen.facts[f"records of {split}"] = [repr(record).replace(str(copy.root), "ROOT") for record in records]
+        seen.missing.update(reader.missing(split))
+        step(seen, f"fingerprint of {split}", partial(reader.fingerprint, split))
+        for record in records if level == "decode" else ():
+            _decode(seen, copy, getattr(record, "pair", record))
+    for name in TASKS.names() if tasks and reader is not None else ():
         task = TASKS.get(name)
         if task.dataset == copy.dataset:
-            _step(seen, name, lambda task=task: _identity(task.load(copy.choice)))
+            step(seen, name, partial(_identity, task, choice))
     try:
-        seen.report = verify(copy.choice, level)
+        seen.report = verify(choice, level)
     except FoodbenchError as error:
         seen.report = error
     return seen
 
 
-def _identity(data: Any) -> tuple[str, int]:
+def _decode(seen: Seen, copy: Copy, record: Any) -> None:
+    if record.image is not None:
+        step(seen, os.path.relpath(record.image.path, copy.root), lambda: record.image.open().size)
+    if hasattr(record, "mask"):
+        step(seen, os.path.relpath(record.mask.path, copy.root), lambda: record.checked_mask().shape)
+
+
+def _listed(reader: Any, split: str) -> list[Any]:
+    return list(reader.records(split))
+
+
+def _identity(task: Any, choice: DatasetChoice) -> tuple[str, int]:
+    data = task.load(choice)
     return data.fingerprint, len(data.samples)
 
 
-def _step(seen: Seen, name: str, run: Callable[[], Any], *, keep: bool = True) -> Any:
+def step(seen: Seen, name: str, run: Callable[[], Any], *, keep: bool = True) -> Any:
+    """Take a step: its result is kept as a fact, and so is its error, after which it gives None."""
     try:
         result = run()
     except FoodbenchError as error:
@@ -182,7 +197,8 @@ sys.addaudithook(_note_opened)
 def opened_files() -> Iterator[list[str]]:
     """The paths of everything that is opened or listed meanwhile."""
     global _OPENED
-    _OPENED = opened = []
+    opened: list[str] = []
+    _OPENED = opened
     try:
         yield opened
     finally:
@@ -198,7 +214,9 @@ def sealed(path: Path) -> Iterator[None]:
 
     def guarded(function: Callable[..., Any]) -> Callable[..., Any]:
         def call(target: Any, *arguments: Any, **options: Any) -> Any:
-            if isinstance(target, (str, os.PathLike)) and _inside(os.fspath(target), str(path)):
+            # What a closed folder is can be asked, what is in it can not.
+            refused = _inside(os.fspath(target), str(path)) if isinstance(target, (str, os.PathLike)) else False
+            if refused and not (function is posix.stat and os.fspath(target) == str(path)):
                 raise PermissionError(13, "Permission denied", os.fspath(target))
             return function(target, *arguments, **options)
 
@@ -219,6 +237,3 @@ def sealed(path: Path) -> Iterator[None]:
 
 def _inside(target: str, path: str) -> bool:
     return target == path or target.startswith(path + os.sep)
-
-
-__all__ = ["MANIFEST", "MARKER", "Copy", "Seen", "look", "opened_files", "sealed"]

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from foodbench.core.errors import FoodbenchError
+from foodbench.core.wording import counted
 from foodbench.data.catalog import DatasetCard
 from foodbench.data.layout import SHOWN
 
@@ -105,5 +106,5 @@ def compare_id_sets(results: Results, card: DatasetCard | None, ids: Mapping[str
         return
     for split, official in card.id_sets.items():
         same = id_set_sha256(ids[split]) == official.sha256
-        message = f"{len(ids[split]):,} ids, " + ("the official ones." if same else "not the official ones.")
+        message = f"{counted(len(ids[split]), 'id')}, " + ("the official ones." if same else "not the official ones.")
         results.note(f"official ids of {split}", same, message, "warning" if official.warn_only else "failed")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from foodbench.core.errors import FoodbenchError
+from foodbench.core.wording import counted
 from foodbench.data.dialogues import Dialogue, IdField, parse_entry, read_entries
 from foodbench.data.inspection.base import Results
 
@@ -16,7 +17,9 @@ def well_formed_dialogues(results: Results, split: str, path: Path, fields: Sequ
     Returns:
         None if the file is no JSON list at all.
     """
-    entries = results.step(f"file of {split}", lambda: read_entries(path), lambda found: f"{len(found):,} entries.")
+    entries = results.step(
+        f"file of {split}", lambda: read_entries(path), lambda found: f"{counted(len(found), 'entry')}."
+    )
     if entries is None:
         return None
     dialogues: list[Dialogue] = []

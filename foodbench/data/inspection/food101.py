@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from foodbench.core.wording import counted
 from foodbench.data import food101
 from foodbench.data.catalog import DatasetCard
 from foodbench.data.images import ImageFile
 from foodbench.data.inspection.base import Finding, Inspector, Probe, Results, compare_id_sets
-from foodbench.data.layout import file_stems, read_lines, resource_lines
+from foodbench.data.layout import entries, file_stems, read_lines, resource_lines
 
 
 def _food101_photos(root: Path) -> set[str]:
     folder = root / "images"
-    labels = [path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")]
+    labels = [path.name for path in entries(folder) if not path.name.startswith(".")]
     return {f"{label}/{stem}" for label in labels for stem in file_stems(folder / label, ".jpg")}
 
 
@@ -26,7 +27,9 @@ def _count(root: Path) -> dict[str, int]:
 
 def _ids(root: Path, card: DatasetCard | None) -> Iterator[Finding]:
     results = Results()
-    classes = results.step("classes", lambda: food101.read_classes(root), lambda names: f"{len(names)} class names.")
+    classes = results.step(
+        "classes", lambda: food101.read_classes(root), lambda names: f"{counted(len(names), 'class name')}."
+    )
     if classes is not None:
         results.step("labels", lambda: food101.read_labels(root, classes), lambda names: f"{len(names)} display names.")
         if card is not None:
@@ -42,7 +45,7 @@ def _ids(root: Path, card: DatasetCard | None) -> Iterator[Finding]:
             results.none_of("missing photos", listed - photos, "missing")
             results.none_of("photos in no list", photos - listed, "warning")
             numbers = len({one.partition("/")[2] for one in listed})
-            message = f"{len(listed):,} ids, {numbers:,} numbers."
+            message = f"{counted(len(listed), 'id')}, {counted(numbers, 'number')}."
             results.note("numbers are unique over classes", numbers == len(listed), message, "warning")
     yield from results.findings
 

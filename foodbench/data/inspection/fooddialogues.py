@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
+from foodbench.core.wording import counted
 from foodbench.data import fooddialogues
 from foodbench.data.catalog import CATALOG, DatasetCard
 from foodbench.data.dialogues import read_dialogues, read_entries
@@ -13,6 +14,7 @@ from foodbench.data.fooddialogues import DIALOGUE_ID, DISH_ID
 from foodbench.data.images import ImageFile
 from foodbench.data.inspection.base import Finding, Inspector, Probe, Results, id_set_sha256
 from foodbench.data.inspection.dialogues import well_formed_dialogues
+from foodbench.data.layout import is_file
 from foodbench.data.nutrition5k_csv import read_dishes, read_ingredient_table
 
 _TABLE = "ingredients_metadata.csv"
@@ -33,7 +35,7 @@ def _count(root: Path) -> dict[str, int]:
     counts: dict[str, int] = {}
     for split in fooddialogues.SPLITS:
         counts[f"dialogues_{split}"] = len(read_entries(fooddialogues.dialogue_path(root, split)))
-        if _list_path(root, split).is_file():
+        if is_file(_list_path(root, split)):
             counts[f"dishes_{split}"] = len(read_entries(_list_path(root, split)))
         dishes = _dishes(root, split)
         counts[f"pictures_{split}"] = sum(fooddialogues.find_picture(root, one) is not None for one in dishes)
@@ -63,13 +65,15 @@ def _ids(root: Path, card: DatasetCard | None) -> Iterator[Finding]:
 def _lists(results: Results, root: Path, dishes: Mapping[str, set[str]], card: DatasetCard | None) -> None:
     for split in fooddialogues.SPLITS:
         path = _list_path(root, split)
-        if not path.is_file():
+        if not is_file(path):
             results.note(
                 f"list of {split} dishes", False, f"{path.name} is not there; nothing else needs it.", "warning"
             )
             continue
         listed = results.step(
-            f"list of {split} dishes", partial(fooddialogues.read_dish_list, path), lambda ids: f"{len(ids):,} dishes."
+            f"list of {split} dishes",
+            partial(fooddialogues.read_dish_list, path),
+            lambda ids: f"{counted(len(ids), 'dish')}.",
         )
         if listed is None:
             continue
@@ -77,25 +81,31 @@ def _lists(results: Results, root: Path, dishes: Mapping[str, set[str]], card: D
         if card is not None and split == "test":
             official = CATALOG.get("nutrition5k").id_sets["rgb_test"]
             same = id_set_sha256(listed) == official.sha256
-            message = f"{len(listed):,} dishes, " + ("as rgb_test of Nutrition5k." if same else "not rgb_test's.")
+            message = f"{counted(len(listed), 'dish')}, " + (
+                "as rgb_test of Nutrition5k." if same else "not rgb_test's."
+            )
             results.note("test dishes are those of Nutrition5k", same, message, "warning")
 
 
 def _metadata(results: Results, root: Path, dishes: Mapping[str, set[str]]) -> None:
     """Look at Nutrition5k's tables, where the copy has them."""
     names = (_TABLE, *(f"dish_metadata_{cafe}.csv" for cafe in _CAFES))
-    absent = [name for name in names if not (root / name).is_file()]
+    absent = [name for name in names if not is_file(root / name)]
     results.none_of("absent Nutrition5k tables", absent, "warning")
     if absent:
         return
     table = results.step(
-        "ingredient table", lambda: read_ingredient_table(root / _TABLE), lambda found: f"{len(found)} ingredients."
+        "ingredient table",
+        lambda: read_ingredient_table(root / _TABLE),
+        lambda found: f"{counted(len(found), 'ingredient')}.",
     )
     known: set[str] = set()
     for cafe in _CAFES if table is not None else ():
         path = root / f"dish_metadata_{cafe}.csv"
         rows = results.step(
-            f"dishes of {cafe}", partial(read_dishes, path, cafe, table or {}), lambda found: f"{len(found):,} dishes."
+            f"dishes of {cafe}",
+            partial(read_dishes, path, cafe, table or {}),
+            lambda found: f"{counted(len(found), 'dish')}.",
         )
         if rows is None:
             return

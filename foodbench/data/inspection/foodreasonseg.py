@@ -13,7 +13,7 @@ from foodbench.data.dialogues import read_dialogues, read_entries
 from foodbench.data.foodreasonseg import STEM, ReasoningDialogue
 from foodbench.data.inspection.base import Finding, Inspector, Probe, Results
 from foodbench.data.inspection.dialogues import well_formed_dialogues
-from foodbench.data.layout import read_lines
+from foodbench.data.layout import is_file, read_lines
 from foodbench.data.records import SegmentationRecord
 
 # The paper's tables count photos in one place and dialogues in another; which of the two the files list is not known.
@@ -87,7 +87,7 @@ def _names(results: Results, split: str, dialogues: tuple[ReasoningDialogue, ...
 
 def _lists(results: Results, root: Path, stems: Mapping[str, set[str]]) -> None:
     """Compare with FoodSeg103's own lists, where the copy has them: a test question about a training photo leaks."""
-    if not all((root / "ImageSets" / f"{split}.txt").is_file() for split in foodseg103.SPLITS):
+    if not all(is_file(root / "ImageSets" / f"{split}.txt") for split in foodseg103.SPLITS):
         return
     lists = results.step("FoodSeg103 lists", lambda: foodseg103.read_stems(root), lambda _: "Well-formed and disjoint.")
     for split, listed in (lists or {}).items():

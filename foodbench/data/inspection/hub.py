@@ -14,6 +14,7 @@ from foodbench.data import food101, foodseg103
 from foodbench.data.catalog import DatasetCard
 from foodbench.data.hub_mirrors import ID_LIST, SPLITS, HubFood101, HubFoodSeg103, check_id_list
 from foodbench.data.inspection.base import Finding, Inspector, Probe, Results
+from foodbench.data.layout import is_file
 from foodbench.data.records import IGNORE_LABEL, SegmentationRecord
 
 _Mirror = HubFood101 | HubFoodSeg103
@@ -71,7 +72,7 @@ def _balance(results: Results, reader: HubFood101, card: DatasetCard | None) -> 
 
 def _class_list(results: Results, reader: HubFoodSeg103) -> None:
     path = reader.root / ID_LIST
-    if path.is_file():
+    if is_file(path):
         results.step("classes", lambda: check_id_list(path), lambda _: f"{ID_LIST} has the official classes.")
     else:
         message = f"There is no {ID_LIST}; the level 'decode' compares masks with the rows' own lists of classes."

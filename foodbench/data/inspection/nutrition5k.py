@@ -6,20 +6,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
+from foodbench.core.wording import counted
 from foodbench.data import nutrition5k
 from foodbench.data.catalog import DatasetCard
 from foodbench.data.images import ImageFile
 from foodbench.data.inspection.base import Finding, Inspector, Probe, Results, compare_id_sets
-from foodbench.data.layout import read_lines
+from foodbench.data.layout import entries, is_file, read_lines
 from foodbench.data.nutrition5k_csv import read_dishes, read_ingredient_table
 
 
 def _overhead_dishes(root: Path) -> set[str]:
     folder = root / "imagery" / "realsense_overhead"
-    if not folder.is_dir():
-        return set()
-    names = {path.name for path in folder.iterdir() if path.is_dir()}
-    return {name for name in names if nutrition5k.overhead_path(root, name).is_file()}
+    names = (path.name for path in entries(folder))
+    return {name for name in names if is_file(nutrition5k.overhead_path(root, name))}
 
 
 def _count(root: Path) -> dict[str, int]:
@@ -37,7 +36,7 @@ def _ids(root: Path, card: DatasetCard | None) -> Iterator[Finding]:
     table = results.step(
         "ingredient table",
         lambda: read_ingredient_table(root / nutrition5k.TABLE),
-        lambda names: f"{len(names)} ingredients.",
+        lambda names: f"{counted(len(names), 'ingredient')}.",
     )
     by_cafe: dict[str, set[str]] = {}
     for cafe in nutrition5k.CAFES if table is not None else ():
@@ -45,7 +44,7 @@ def _ids(root: Path, card: DatasetCard | None) -> Iterator[Finding]:
         dishes = results.step(
             f"dishes of {cafe}",
             partial(read_dishes, path, cafe, table or {}),
-            lambda rows: f"{len(rows):,} dishes.",
+            lambda rows: f"{counted(len(rows), 'dish')}.",
         )
         if dishes is not None:
             by_cafe[cafe] = set(dishes)
@@ -97,7 +96,7 @@ def _probes(root: Path) -> list[Probe]:
     """Overhead pictures and extracted side frames. Depth images and videos are not decoded: no task reads them."""
     paths = [nutrition5k.overhead_path(root, dish_id) for dish_id in sorted(_overhead_dishes(root))]
     side = root / "imagery" / "side_angles"
-    for folder in sorted(side.iterdir()) if side.is_dir() else ():
+    for folder in entries(side):
         paths.extend(nutrition5k.side_frames(root, folder.name))
     return [Probe(path.relative_to(root).as_posix(), ImageFile(path).open) for path in paths]
 

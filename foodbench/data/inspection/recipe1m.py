@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from foodbench.core.wording import counted
 from foodbench.data import recipe1m
 from foodbench.data.catalog import DatasetCard
 from foodbench.data.images import ImageFile
@@ -31,7 +32,7 @@ def _ids(root: Path, card: DatasetCard | None) -> Iterator[Finding]:
     index = results.step(
         "JSON files",
         lambda: _index(root),
-        lambda made: f"{made.facts['counts']['recipes']:,} recipes, well-formed, each once per file.",
+        lambda made: f"{counted(made.facts['counts']['recipes'], 'recipe')}, well-formed, each once per file.",
     )
     if index is not None:
         facts = index.facts
@@ -69,7 +70,8 @@ def _removed(results: Results, facts: dict[str, Any]) -> None:
         message = "Absent: recipes that are in several splits, if this download has them, stay in."
         results.note(REMOVED, False, message, "warning")
     else:
-        message = f"Drops {removed['present']:,} recipes; {removed['listed'] - removed['present']:,} were gone already."
+        gone = removed["listed"] - removed["present"]
+        message = f"Drops {counted(removed['present'], 'recipe')}; {gone:,} already gone."
         results.note(REMOVED, True, message, "warning")
 
 

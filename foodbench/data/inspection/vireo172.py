@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from foodbench.core.wording import counted
 from foodbench.data import vireo172
 from foodbench.data.catalog import DatasetCard
 from foodbench.data.images import ImageFile
 from foodbench.data.inspection.base import Finding, Inspector, Probe, Results, compare_id_sets
-from foodbench.data.layout import read_lines
+from foodbench.data.layout import is_folder, read_lines
 
 
 def _photo_folder(root: Path) -> Path:
     """The folder of the edition of the photos that this copy has; the usual one if it has both or none."""
     ready, original = (root / vireo172.PHOTO_FOLDERS[photos] for photos in ("ready", "original"))
-    return original if original.is_dir() and not ready.is_dir() else ready
+    return original if is_folder(original) and not is_folder(ready) else ready
 
 
 def _class_count(root: Path) -> int:
@@ -37,12 +38,14 @@ def _ids(root: Path, card: DatasetCard | None) -> Iterator[Finding]:
     results = Results()
     official = card is not None
     classes = results.step(
-        "classes", lambda: vireo172.read_classes(root, official=official), lambda names: f"{len(names)} dishes."
+        "classes",
+        lambda: vireo172.read_classes(root, official=official),
+        lambda names: f"{counted(len(names), 'dish')}.",
     )
     ingredients = results.step(
         "ingredients",
         lambda: vireo172.read_ingredients(root, official=official),
-        lambda names: f"{len(names)} ingredients.",
+        lambda names: f"{counted(len(names), 'ingredient')}.",
     )
     for what, names in (("dishes", classes), ("ingredients", ingredients)):
         if names is not None:
@@ -67,7 +70,7 @@ def _rows(results: Results, root: Path, ids: dict[str, tuple[str, ...]], ingredi
     rows = results.step(
         "rows",
         lambda: vireo172.read_rows(root, ingredient_count),
-        lambda found: f"{len(found):,} rows of {ingredient_count} labels, one per photo.",
+        lambda found: f"{counted(len(found), 'row')} of {ingredient_count} labels, one per photo.",
     )
     if rows is None:
         return

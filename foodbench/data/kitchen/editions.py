@@ -20,7 +20,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from foodbench.core.errors import StorageFull, UnknownName, UsageError
+from foodbench.core.errors import DataError, StorageFull, UnknownName, UsageError
 from foodbench.core.files import atomic_write_json, file_lock
 from foodbench.data.kitchen.difficulty import STANDARD, Difficulty
 from foodbench.data.kitchen.layout_food101 import FOOD101
@@ -33,7 +33,7 @@ from foodbench.data.kitchen.layout_uecfoodpix import UECFOODPIX
 from foodbench.data.kitchen.layout_vireo172 import VIREO172
 from foodbench.data.kitchen.tree import GENERATOR, VERSION, Job, KitchenSettings, Layout, TreeWriter
 from foodbench.data.layout import MANIFEST, MARKER
-from foodbench.data.manifest import DIFFICULTY_KEY
+from foodbench.data.manifest import DIFFICULTY_KEY, SETTINGS, read_marker
 
 Progress = Callable[[int, int], None]
 
@@ -119,6 +119,8 @@ def _write_marker(layout: Layout, settings: KitchenSettings, counts: dict[str, i
         "dataset": layout.dataset,
         "seed": settings.seed,
         "size": settings.size,
+        "train": settings.train,
+        "test": settings.test,
         # Absent, as in editions older than this setting: the standard kitchen.
         **({} if settings.difficulty.standard else {DIFFICULTY_KEY: settings.difficulty.as_dict()}),
         "counts": {**counts, "files": len(lines)},
@@ -164,6 +166,46 @@ def _refuse_foreign(target: Path) -> None:
         )
 
 
+def refuse_other_kitchen(out: Path, settings: KitchenSettings, datasets: Sequence[str] = DATASETS) -> None:
+    """Refuse a folder in which `make` with these settings would replace a kitchen by a different one.
+
+    Raises:
+        UsageError: it holds synthetic datasets made from other settings, or by another version.
+    """
+    found = []
+    for dataset in datasets:
+        root = out / FOLDERS[dataset]
+        differences = _differences(root, settings) if (root / MARKER).is_file() else []
+        if differences:
+            found.append(f"{root.name}: {', '.join(differences)}")
+    if found:
+        rest = f"; and {len(found) - 1} more" if len(found) > 1 else ""
+        raise UsageError(
+            f"{out} holds another kitchen ({found[0]}{rest}).",
+            hint="Choose another folder, or replace that kitchen with --replace.",
+        )
+
+
+def _differences(root: Path, settings: KitchenSettings) -> list[str]:
+    """In what a synthetic dataset differs from one that were made from these settings."""
+    try:
+        marker = read_marker(root)
+    except DataError:
+        return ["its marker cannot be read"]
+    found: dict[str, Any] = {"version": marker.version, **marker.settings}
+    wanted: dict[str, Any] = {"version": str(VERSION), **{name: getattr(settings, name) for name in SETTINGS}}
+    # Markers of older editions do not say how many plates there are.
+    texts = [
+        f"{name} {found.get(name, 'unknown')} instead of {value}"
+        for name, value in wanted.items()
+        if found.get(name) != value
+    ]
+    difficulty = {} if settings.difficulty.standard else settings.difficulty.as_dict()
+    if dict(marker.difficulty) != difficulty:
+        texts.append("another difficulty")
+    return texts
+
+
 def make(
     out: Path,
     *,
@@ -173,19 +215,22 @@ def make(
     test: int = DEFAULT_SETTINGS.test,
     difficulty: Difficulty = STANDARD,
     datasets: Sequence[str] = DATASETS,
+    replace_other: bool = False,
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Path]:
     """Cook datasets in their official layouts. The same arguments give the same bytes.
 
     Args:
-        out: folder that gets `food-101`, `nutrition5k_dataset` and `FoodSeg103`; earlier synthetic ones are replaced.
+        out: folder that gets `food-101`, `nutrition5k_dataset`, `FoodSeg103` and so on; earlier synthetic ones from the
+            same arguments are made anew.
         seed: another seed is another kitchen.
         size: shorter side of the photos in pixels (nutrition5k is always 640 x 480).
         train: training pictures per dataset.
         test: test pictures per dataset.
         difficulty: how hard the pictures are.
         datasets: which ones.
+        replace_other: replace also synthetic ones that were made from other arguments.
         workers: processes; None for two, or fewer on a smaller machine or for little work.
         progress: called as (plates done, plates in all).
 
@@ -194,13 +239,16 @@ def make(
 
     Raises:
         UnknownName: no such dataset.
-        UsageError: bad numbers, or a folder of that name is there that the kitchen did not make.
+        UsageError: bad numbers; or a folder of that name is there that the kitchen did not make, or made from other
+            arguments while `replace_other` is not set.
         StorageFull: disk full or not writable; nothing half-made stays.
     """
     settings = KitchenSettings(seed, size, train, test, difficulty)
     for dataset in datasets:
         if dataset not in LAYOUTS:
             raise UnknownName.of("kitchen dataset", dataset, LAYOUTS)
+    if not replace_other:
+        refuse_other_kitchen(out, settings, datasets)
     total = sum(len(LAYOUTS[dataset].jobs(settings)) for dataset in datasets)
     done = 0
 
@@ -248,6 +296,28 @@ def edition_folder(home: Path, settings: KitchenSettings = DEFAULT_SETTINGS) -> 
     if not settings.difficulty.standard:
         name += f"-{settings.difficulty.slug}"
     return home / "kitchen" / name
+
+
+def variant(root: Path) -> str:
+    """In what a kitchen edition differs from the default one, e.g. `hard, seed 7`; empty if in nothing.
+
+    Args:
+        root: the folder of one of its datasets.
+
+    Raises:
+        DataMissing, DataCorrupt: it has no marker, or a malformed one.
+    """
+    marker = read_marker(root)
+    made = {"seed": DEFAULT_SETTINGS.seed, "size": DEFAULT_SETTINGS.size} | dict(marker.settings)
+    # Editions that are older than these keys of the marker do not say.
+    train, test = made.get("train", DEFAULT_SETTINGS.train), made.get("test", DEFAULT_SETTINGS.test)
+    parts = [
+        str(marker.difficulty.get("name", "")),
+        "" if made["seed"] == DEFAULT_SETTINGS.seed else f"seed {made['seed']}",
+        "" if made["size"] == DEFAULT_SETTINGS.size else f"{made['size']} px",
+        "" if (train, test) == (DEFAULT_SETTINGS.train, DEFAULT_SETTINGS.test) else f"{train}+{test}",
+    ]
+    return ", ".join(filter(None, parts))
 
 
 def ensure(

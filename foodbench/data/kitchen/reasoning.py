@@ -53,6 +53,13 @@ _STRANGE = {
     "avocado": ("Avocado half", False),
 }
 
+_CALLED: dict[str, str] = {
+    **{name.capitalize(): name for name in INGREDIENT_NAMES},
+    **{plural: name for name, plural in _PLURALS.items()},
+    **{strange: name for name, (strange, _) in _STRANGE.items()},
+    "Chicken": "chicken duck",
+}
+
 Finder = Callable[[Sequence[str]], tuple[str, ...]]
 
 
@@ -335,6 +342,15 @@ _OPEN_ANSWERS = (
     "Serve less of the $heavy and add more $light: that saves energy and still fills the plate.",
     "I would take a smaller portion of $heavy and a larger one of $light.",
 )
+
+
+def ingredient_of(mention: str) -> str:
+    """The ingredient that an answer calls so.
+
+    Raises:
+        KeyError: no answer calls anything so.
+    """
+    return _CALLED[mention]
 
 
 def askable(names: Sequence[str]) -> dict[str, tuple[str, ...]]:

@@ -224,7 +224,7 @@ def _read_single(sample: Sample, answer: Answer, _vocabulary: tuple[str, ...]) -
             "answered_query": float(bool(usable)),
             "present_query": 1.0,
         },
-        detail={"masks": {str(index): index for index, found in enumerate(given) if found.mask is not None}},
+        detail={"masks": {str(true.label): [index for index, found in enumerate(given) if found.mask is not None]}},
         error=error,
     )
 

@@ -59,18 +59,20 @@ def _read(sample: Sample, answer: Answer, vocabulary: tuple[str, ...]) -> Readin
     if sample.reference["ignored"] is not None:
         true.append((IGNORE_LABEL, Mask(size, sample.reference["ignored"])))
     painted, errors = [], []
-    for mask in answer.masks:
+    places: dict[str, list[int]] = {}
+    for index, mask in enumerate(answer.masks):
         found = pointing.checked(mask, size)
         named = pointing.class_of(mask.label, vocabulary[1:])
         if found.error:
             errors.append(found.error)
         elif found.mask is not None and named:
             painted.append((ids[named], found.mask))
+            places.setdefault(named, []).append(index)
     values = semantic.sample_values(semantic.class_map(painted, size), semantic.class_map(true, size), vocabulary)
     return Reading(
         parsed=(bool(painted) or says_something(answer.text)) and not errors,
         values=values,
-        detail={"classes": [vocabulary[class_id] for class_id, _ in painted], "given": len(answer.masks)},
+        detail={"masks": places, "given": len(answer.masks)},
         error=errors[0] if errors else None,
     )
 
