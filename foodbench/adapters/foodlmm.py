@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from safetensors import SafetensorError
 from transformers.utils import logging
 
+from foodbench.adapters.foodlmm_pictures import PictureCache, Prepared
 from foodbench.core.errors import CheckpointError, UsageError
 from foodbench.core.hashing import fingerprint, sha256_file
 from foodbench.core.types import Answer, Mask, Request
@@ -31,27 +33,37 @@ _WEIGHTS_INDEX = "model.safetensors.index.json"
 _UNSAFE_SUFFIXES = frozenset({".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt"})
 _DEFAULT_NEW_TOKENS = 64
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+_SHORT_DTYPES = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
+_FIRST_BATCH = 32
 
 
 class FoodLMM:
     """Answers in words, masks and numbers.
 
-    Questions are asked as they are. A `[SEGi]` in an answer becomes a mask at the picture's own size, labelled with the
-    noun phrase before it; nutrition tokens become numbers in the text, and those of the whole meal the answer's
-    nutrition.
+    Questions are asked as they are, in dialogues after the turns before them. A `[SEGi]` in an answer becomes a mask
+    at the picture's own size, labelled with the noun phrase before it; nutrition tokens become numbers in the text, and
+    those of the whole meal the answer's nutrition. A picture is encoded once for all its questions, and the pictures
+    of the next batch are read while the model answers this one.
 
     Args:
         checkpoint: folder with `config.json`, `model.safetensors`, tokenizer, processor; the packaged one by default.
+            A released checkpoint is converted first: `python -m foodbench.models.foodlmm.convert`.
+        pretrained: another name for `checkpoint`.
         device: `cpu`, `cuda`, `cuda:1`, ...; `auto` takes a GPU if there is one.
-        dtype: `float32`, `bfloat16`, `float16`; `auto` is float32 on a CPU and bfloat16 elsewhere.
-        batch_size: requests answered together.
+        device_map: `auto` spreads a model that is too large for one GPU over all (accelerate).
+        dtype: `float32`, `bfloat16` (`bf16`), `float16` (`fp16`); `auto` is float32 on a CPU and bfloat16 elsewhere.
+        heads_dtype: arithmetic of the nutrition heads: `float32`, or `bfloat16` as in the released code, which rounds
+            500 kcal to steps of 2; None as the checkpoint says.
+        batch_size: requests answered together; `auto` begins with 32 and halves it while memory does not suffice.
 
     Raises:
         CheckpointError: no such folder, or no safetensors in it; with the first question also if files are damaged or
             of another architecture.
-        UsageError: an unknown device or dtype.
+        UsageError: an unknown device, dtype or batch size, or two checkpoints.
     """
 
+    name = "foodlmm"
+    packaged: Path | None = KITCHEN_CHECKPOINT
     spec_argument = "checkpoint"
     reads_forced_answers = True
 
@@ -60,55 +72,109 @@ class FoodLMM:
         checkpoint: str | Path | None = None,
         device: str = "auto",
         dtype: str = "auto",
-        batch_size: int = 32,
+        batch_size: int | str = "auto",
+        pretrained: str | Path | None = None,
+        device_map: str | None = None,
+        heads_dtype: Literal["float32", "bfloat16"] | None = None,
     ) -> None:
-        folder = Path(checkpoint) if checkpoint is not None else KITCHEN_CHECKPOINT
+        folder = self._chosen(checkpoint, pretrained)
         weights = weight_files(folder)
-        self.batch_size = int(batch_size)
-        if self.batch_size < 1:
-            raise UsageError(f"The batch size {batch_size} is not positive.", hint="Use 1 or more.")
+        self._halves = batch_size == "auto"
+        self.batch_size = _batch_size(batch_size)
         self._device = _device(device)
         self._dtype = _dtype(dtype, self._device)
-        self._folder = folder
+        self._folder, self._device_map, self._heads_dtype = folder, device_map, heads_dtype
         digest = fingerprint({path.name: sha256_file(path) for path in identity_files(folder, weights)})
-        self.identity = f"foodlmm:{digest}:{str(self._dtype).removeprefix('torch.')}"
+        heads = f":heads={heads_dtype}" if heads_dtype else ""
+        self.identity = f"{self.name}:{digest}:{str(self._dtype).removeprefix('torch.')}{heads}"
+
+    def _chosen(self, checkpoint: str | Path | None, pretrained: str | Path | None) -> Path:
+        if checkpoint is not None and pretrained is not None:
+            raise UsageError("checkpoint and pretrained are the same setting.", hint="Give one of them.")
+        folder = checkpoint or pretrained or self.packaged
+        if folder is None:
+            raise UsageError(
+                f"{self.name} needs a checkpoint: none is included.",
+                hint="Add --model-args pretrained=DIR, a folder from python -m foodbench.models.foodlmm.convert.",
+            )
+        return Path(folder)
 
     @cached_property
-    def _loaded(self) -> tuple[Any, Any]:
-        """Model and processor, loaded when the first question comes: a finished run asks none."""
-        model, processor = load_checkpoint(self._folder, self._dtype)
-        return model.to(self._device).eval(), processor
+    def _loaded(self) -> tuple[Any, Any, PictureCache]:
+        """Model, processor and pictures, loaded when the first question comes: a finished run asks none."""
+        model, processor = load_checkpoint(self._folder, self._dtype, self._device_map)
+        if self._heads_dtype is not None:
+            model.config.heads_dtype = self._heads_dtype
+        if self._device_map is None:
+            model = model.to(self._device)
+        return model.eval(), processor, PictureCache(model, processor.image_processor)
 
     def answer(self, requests: Sequence[Request]) -> list[Answer]:
         """Answer each request, in batches of `batch_size`."""
         answers: list[Answer] = []
-        for start in range(0, len(requests), self.batch_size):
-            answers += self._answer_batch(requests[start : start + self.batch_size])
+        _, _, pictures = self._loaded
+        with ThreadPoolExecutor(1, thread_name_prefix="foodlmm-pictures") as ahead:
+            batches = [requests[start : start + self.batch_size] for start in range(0, len(requests), self.batch_size)]
+            waiting = [ahead.submit(pictures.prepare, batch) for batch in batches[:1]]
+            for place, batch in enumerate(batches):
+                prepared = waiting.pop().result()
+                waiting += [ahead.submit(pictures.prepare, following) for following in batches[place + 1 : place + 2]]
+                answers += self._answer_batch(batch, prepared)
         return answers
 
-    def _answer_batch(self, requests: Sequence[Request]) -> list[Answer]:
-        pictures = [request.image.open() for request in requests]
-        model, processor = self._loaded
-        inputs = processor(pictures, [request.question for request in requests])
-        tensors = {
-            "input_ids": inputs["input_ids"].to(self._device),
-            "attention_mask": inputs["attention_mask"].to(self._device),
-            "pixel_values": inputs["pixel_values"].to(self._device, self._dtype),
-            "sam_pixel_values": inputs["sam_pixel_values"].to(self._device, self._dtype),
+    def _answer_batch(self, requests: Sequence[Request], prepared: Prepared) -> list[Answer]:
+        try:
+            return self._generate(requests, prepared)
+        except torch.OutOfMemoryError:
+            if not self._halves or len(requests) == 1:
+                raise
+        # Outside of the handler: the exception holds the tensors of the failed batch.
+        torch.cuda.empty_cache()
+        self.batch_size = half = (len(requests) + 1) // 2
+        parts = [requests[:half], requests[half:]]
+        return [answer for part in parts for answer in self._answer_batch(part, self._loaded[2].prepare(part))]
+
+    @torch.inference_mode()
+    def _generate(self, requests: Sequence[Request], prepared: Prepared) -> list[Answer]:
+        model, processor, pictures = self._loaded
+        encoded = pictures.encode(prepared)
+        turns = [turns_of(request) for request in requests]
+        ids = processor.encode_batch([question for _, question in turns], [history for history, _ in turns])
+        inputs = {
+            **{name: tensor.to(model.device) for name, tensor in ids.items()},
+            "image_features": torch.stack([each.features for each in encoded]),
+            "embed": lambda rows: pictures.embed(prepared, encoded, rows.tolist()),
         }
         told = [request.slots.get("forced_answer") for request in requests]
         if all(text is not None for text in told):
             # Without the end token, which asks for nothing.
-            answers = model.force_answers(**tensors, answer_ids=[processor.encode_answer(text)[:-1] for text in told])
+            answers = model.force_answers(**inputs, answer_ids=[processor.encode_answer(text)[:-1] for text in told])
         else:
             limits = [int(request.generation.get("max_new_tokens", _DEFAULT_NEW_TOKENS)) for request in requests]
-            generated = model.generate_answers(**tensors, max_new_tokens=max(limits))
+            generated = model.generate_answers(**inputs, max_new_tokens=max(limits))
             answers = [answer.truncated(limit) for answer, limit in zip(generated, limits, strict=True)]
-        reshaped, original = inputs["reshaped_input_sizes"].tolist(), inputs["original_sizes"].tolist()
         return [
-            to_answer(processor.render(answer, tuple(inner), tuple(outer)))
-            for answer, inner, outer in zip(answers, reshaped, original, strict=True)
+            to_answer(processor.render(answer, each.reshaped, each.original))
+            for answer, each in zip(answers, encoded, strict=True)
         ]
+
+
+class LISA(FoodLMM):
+    """LISA (Lai et al., CVPR 2024), from which FoodLMM starts: one `[SEG]` at a time, no nutrition.
+
+    The same architecture with one numbered token and without heads; a converted release, or one that
+    `baselines/lisa` trained.
+    """
+
+    name = "lisa"
+    packaged = None
+
+
+def turns_of(request: Request) -> tuple[tuple[tuple[str, str], ...], str]:
+    """The turns before a question and the question itself, in the model's own format of dialogues."""
+    if "turn" not in request.slots:
+        return (), request.question
+    return tuple((asked, answered) for asked, answered in request.slots["history"]), request.slots["turn"]
 
 
 def to_answer(rendered: RenderedAnswer) -> Answer:
@@ -139,19 +205,25 @@ def weight_files(folder: Path) -> list[Path]:
     if unsafe:
         raise CheckpointError(
             f"{folder} has its weights as {unsafe[0]} only; such files can run code when loaded and are refused.",
-            hint="Convert them to model.safetensors where you trust them.",
+            hint="A released FoodLMM or LISA: python -m foodbench.models.foodlmm.convert --source DIR --out DIR",
         )
     raise CheckpointError(f"{folder} has no {_WEIGHTS}.", hint="Is the checkpoint complete?")
 
 
 def identity_files(folder: Path, weights: Sequence[Path]) -> list[Path]:
     """The files that decide about answers: weights, configuration, tokenizer, processor."""
-    others = (_CONFIG, "generation_config.json", "processor_config.json", "tokenizer.json", "tokenizer_config.json")
+    tokenizer = ("tokenizer.json", "tokenizer_config.json", "tokenizer.model", "added_tokens.json")
+    others = (_CONFIG, "generation_config.json", "processor_config.json", *tokenizer, "special_tokens_map.json")
     return [*weights, *(folder / name for name in others if (folder / name).is_file())]
 
 
-def load_checkpoint(folder: Path, dtype: torch.dtype = torch.float32) -> tuple[Any, Any]:
+def load_checkpoint(folder: Path, dtype: torch.dtype = torch.float32, device_map: str | None = None) -> tuple[Any, Any]:
     """Model and processor of a checkpoint folder.
+
+    Args:
+        folder: as `FoodLMM` takes it.
+        dtype: of the weights.
+        device_map: how accelerate spreads them over devices; None leaves them on the CPU.
 
     Raises:
         CheckpointError: anything about the files is wrong.
@@ -167,6 +239,7 @@ def load_checkpoint(folder: Path, dtype: torch.dtype = torch.float32) -> tuple[A
                 folder,
                 config=config,
                 dtype=dtype,
+                device_map=device_map,
                 use_safetensors=True,
                 local_files_only=True,
                 output_loading_info=True,
@@ -212,6 +285,15 @@ def _device(name: str) -> torch.device:
 def _dtype(name: str, device: torch.device) -> torch.dtype:
     if name == "auto":
         return torch.float32 if device.type == "cpu" else torch.bfloat16
+    name = _SHORT_DTYPES.get(name, name)
     if name not in _DTYPES:
         raise UsageError(f"Unknown dtype '{name}'.", hint=f"Use auto, {', '.join(_DTYPES)}.")
     return _DTYPES[name]
+
+
+def _batch_size(given: int | str) -> int:
+    if given == "auto":
+        return _FIRST_BATCH
+    if not isinstance(given, int) or given < 1:
+        raise UsageError(f"The batch size {given} is not positive.", hint="Use auto, 1 or more.")
+    return given

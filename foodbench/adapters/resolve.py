@@ -47,6 +47,10 @@ _BUILT_IN: tuple[tuple[ModelInfo, str], ...] = (
         "foodbench.adapters.foodlmm:FoodLMM",
     ),
     (
+        ModelInfo("lisa", "the segmenting LLaVA that FoodLMM starts from: lisa:CHECKPOINT", "masks", "its weights"),
+        "foodbench.adapters.foodlmm:LISA",
+    ),
+    (
         ModelInfo("baseline:majority", "always the most frequent dish of the train split", "label"),
         "foodbench.adapters.baselines:Majority",
     ),

@@ -15,11 +15,15 @@ class FoodLMMConfig(LlavaConfig):
     Attributes:
         sam_config: the segmenter (image encoder, prompt encoder, mask decoder).
         projector_type: `linear` is the paper's single layer from image to language features; `mlp` is LLaVA-1.5's.
-        max_segments: how many numbered ingredients there are tokens for (the paper: 20).
-        segment_token_ids: ids of `[SEG1]` .. `[SEGn]`.
+        max_segments: how many numbered ingredients there are tokens for (the paper: 20). LISA, whose one token is
+            `[SEG]`, is a model of one number.
+        segment_token_ids: ids of `[SEG1]` .. `[SEGn]`; of LISA, the id of `[SEG]`.
         nutrition_token_ids: per head in the order of `HEADS`: n ids of an ingredient head, one id of a total head.
         nutrition_scale: per head, the unit that it predicts in (value = output * scale). Ones in the paper; the small
             model uses the means of its training data, which brings all heads to the same learning rate.
+        nutrition_heads: whether the model has the ten heads; LISA has none.
+        heads_dtype: arithmetic of the heads. The paper's model computes in bfloat16, whose steps are 2 kcal at 300 and
+            4 kcal at 600; float32 does not round, `bfloat16` repeats the published rounding.
     """
 
     model_type = "foodlmm"
@@ -31,6 +35,8 @@ class FoodLMMConfig(LlavaConfig):
     segment_token_ids: list[int] | None = None
     nutrition_token_ids: list[list[int]] | None = None
     nutrition_scale: list[float] | None = None
+    nutrition_heads: bool = True
+    heads_dtype: Literal["float32", "bfloat16"] = "float32"
 
     def __post_init__(self, **kwargs: Any) -> None:
         super().__post_init__(**kwargs)
@@ -41,6 +47,8 @@ class FoodLMMConfig(LlavaConfig):
         if self.segment_token_ids is not None and len(self.segment_token_ids) != self.max_segments:
             raise ValueError(f"segment_token_ids needs max_segments={self.max_segments} ids.")
         if self.nutrition_token_ids is not None:
+            if not self.nutrition_heads:
+                raise ValueError("A model without nutrition heads has no nutrition_token_ids.")
             wanted = [self.max_segments] * len(PORTION_HEADS) + [1] * len(PORTION_HEADS)
             if [len(ids) for ids in self.nutrition_token_ids] != wanted:
                 raise ValueError(f"nutrition_token_ids needs lists of the lengths {wanted}, in the order of {HEADS}.")

@@ -7,16 +7,21 @@ shared network; the result prompts SAM's mask decoder, or one of ten linear head
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import nn
+from torch.nn import functional
 from transformers import LlavaForConditionalGeneration, SamModel
+from transformers.modeling_outputs import BaseModelOutputWithPooling
 
 from foodbench.models.foodlmm.configuration_foodlmm import FoodLMMConfig
 from foodbench.models.foodlmm.tokens import HEADS, TokenRole, token_roles
+
+Embedder = Callable[[torch.Tensor], torch.Tensor]
+"""From rows of a batch to (rows, channels, grid, grid): what SAM's encoder makes of their pictures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +95,13 @@ class FoodLMMForConditionalGeneration(LlavaForConditionalGeneration):
         self.text_fc = nn.Sequential(
             nn.Linear(hidden_size, hidden_size), nn.ReLU(), nn.Linear(hidden_size, prompt_size)
         )
-        self.heads = nn.ModuleDict({name: nn.Linear(prompt_size, 1) for name in HEADS})
+        if config.nutrition_heads:
+            self.heads = nn.ModuleDict({name: nn.Linear(prompt_size, 1) for name in HEADS})
         self.post_init()
+
+    def encode_images(self, pixel_values: torch.Tensor) -> torch.Tensor:
+        """CLIP and the projector: (images, 3, side, side) to (images, patches, hidden)."""
+        return torch.stack(list(self.get_image_features(pixel_values, return_dict=True).pooler_output))
 
     def encode_for_masks(self, sam_pixel_values: torch.Tensor) -> torch.Tensor:
         """SAM's image encoder: (images, 3, side, side) to (images, channels, grid, grid)."""
@@ -130,11 +140,14 @@ class FoodLMMForConditionalGeneration(LlavaForConditionalGeneration):
             prompts: (values, channels) outputs of `text_fc`.
             heads: (values,) index into `HEADS` of each.
         """
-        # In float32 whatever the model's type: bfloat16 would quantise 512 kcal to steps of 4.
         layers = [self.heads[name] for name in HEADS]
         weight = torch.cat([layer.weight for layer in layers]).float()
         bias = torch.cat([layer.bias for layer in layers]).float()
         scale = torch.tensor(self.config.nutrition_scale, dtype=torch.float32, device=prompts.device)
+        if self.config.heads_dtype == "bfloat16":
+            outputs = functional.linear(prompts.bfloat16(), weight.bfloat16(), bias.bfloat16()).float()
+            return outputs.gather(1, heads[:, None])[:, 0] * scale[heads]
+        # In float32 whatever the model's type: bfloat16 would quantise 512 kcal to steps of 4.
         return ((prompts.float() * weight[heads]).sum(-1) + bias[heads]) * scale[heads]
 
     def roles(self) -> dict[int, TokenRole]:
@@ -147,25 +160,31 @@ class FoodLMMForConditionalGeneration(LlavaForConditionalGeneration):
         *,
         input_ids: torch.Tensor,
         attention_mask: torch.Tensor,
-        pixel_values: torch.Tensor,
-        sam_pixel_values: torch.Tensor,
+        pixel_values: torch.Tensor | None = None,
+        sam_pixel_values: torch.Tensor | None = None,
+        image_features: torch.Tensor | None = None,
+        embed: Embedder | None = None,
         max_new_tokens: int = 64,
         **_: Any,
     ) -> list[GeneratedAnswer]:
         """Answer a batch greedily, with its masks and nutrition values.
 
+        Pictures are given as pixels, or as what was made of them before.
+
         Args:
             input_ids: (batch, length) prompts, padded on the left.
             attention_mask: (batch, length).
-            pixel_values: (batch, 3, clip side, clip side).
-            sam_pixel_values: (batch, 3, sam side, sam side).
+            pixel_values: (batch, 3, clip side, clip side), unless `image_features` are given.
+            sam_pixel_values: (batch, 3, sam side, sam side), unless `embed` is given.
+            image_features: (batch, patches, hidden) from `encode_images`.
+            embed: gives the mask branch's embeddings of the pictures at some rows of the batch.
             max_new_tokens: limit of the answer's length.
             _: other outputs of the processor, ignored.
         """
         output = self.generate(
             input_ids=input_ids,
             attention_mask=attention_mask,
-            pixel_values=pixel_values,
+            mm_encoder_outputs=self._encoded(pixel_values, image_features),
             max_new_tokens=max_new_tokens,
             do_sample=False,
             num_beams=1,
@@ -177,7 +196,7 @@ class FoodLMMForConditionalGeneration(LlavaForConditionalGeneration):
         # layer's entry is already normalised.
         states = torch.stack([step[-1][:, -1] for step in output.hidden_states], dim=1)
         rows = [self._cut(row) for row in tokens.tolist()]
-        return self._read_out(rows, states, sam_pixel_values)
+        return self._read_out(rows, states, embed or self._embedder(sam_pixel_values))
 
     @torch.no_grad()
     def force_answers(
@@ -185,9 +204,11 @@ class FoodLMMForConditionalGeneration(LlavaForConditionalGeneration):
         *,
         input_ids: torch.Tensor,
         attention_mask: torch.Tensor,
-        pixel_values: torch.Tensor,
-        sam_pixel_values: torch.Tensor,
         answer_ids: Sequence[Sequence[int]],
+        pixel_values: torch.Tensor | None = None,
+        sam_pixel_values: torch.Tensor | None = None,
+        image_features: torch.Tensor | None = None,
+        embed: Embedder | None = None,
         **_: Any,
     ) -> list[GeneratedAnswer]:
         """Read masks and values out at the special tokens of answers that are given, as FoodLMM's evaluator does.
@@ -195,9 +216,11 @@ class FoodLMMForConditionalGeneration(LlavaForConditionalGeneration):
         Args:
             input_ids: (batch, length) prompts, padded on the left.
             attention_mask: (batch, length).
-            pixel_values: (batch, 3, clip side, clip side).
-            sam_pixel_values: (batch, 3, sam side, sam side).
             answer_ids: tokens of each answer, without end token.
+            pixel_values: the pictures, as this and what follows for `generate_answers`.
+            sam_pixel_values: (batch, 3, sam side, sam side).
+            image_features: (batch, patches, hidden).
+            embed: gives the mask branch's embeddings.
             _: other outputs of the processor, ignored.
         """
         longest = max(map(len, answer_ids))
@@ -211,12 +234,29 @@ class FoodLMMForConditionalGeneration(LlavaForConditionalGeneration):
             input_ids=torch.cat((input_ids, filler), dim=1),
             attention_mask=attention,
             position_ids=(attention.cumsum(-1) - 1).clamp(min=0),
-            pixel_values=pixel_values,
+            mm_encoder_outputs=self._encoded(pixel_values, image_features),
             use_cache=False,
         )
         # The state that predicts a token is the one before it; the first is predicted by the prompt's last.
         states = output.last_hidden_state[:, input_ids.shape[1] - 1 : -1]
-        return self._read_out([tuple(ids) for ids in answer_ids], states, sam_pixel_values)
+        answers = [tuple(ids) for ids in answer_ids]
+        return self._read_out(answers, states, embed or self._embedder(sam_pixel_values))
+
+    def _encoded(self, pixel_values: torch.Tensor | None, image_features: torch.Tensor | None) -> dict[str, Any]:
+        """What LLaVA takes in place of pixels; it takes a list of each picture's features."""
+        if image_features is None:
+            if pixel_values is None:
+                raise ValueError("Neither pixels nor features of the pictures are given.")
+            image_features = self.encode_images(pixel_values)
+        return {"image": BaseModelOutputWithPooling(pooler_output=list(image_features))}
+
+    def _embedder(self, sam_pixel_values: torch.Tensor | None) -> Embedder:
+        def embed(rows: torch.Tensor) -> torch.Tensor:
+            if sam_pixel_values is None:
+                raise ValueError("A mask is asked for, and neither pixels nor embeddings of its picture are given.")
+            return self.encode_for_masks(sam_pixel_values[rows].to(self.dtype))
+
+        return embed
 
     def _cut(self, row: list[int]) -> tuple[int, ...]:
         """The row up to its end token."""
@@ -225,9 +265,7 @@ class FoodLMMForConditionalGeneration(LlavaForConditionalGeneration):
         stop = next((place for place, token in enumerate(row) if token in ends), len(row))
         return tuple(row[:stop])
 
-    def _read_out(
-        self, rows: list[tuple[int, ...]], states: torch.Tensor, sam_pixel_values: torch.Tensor
-    ) -> list[GeneratedAnswer]:
+    def _read_out(self, rows: list[tuple[int, ...]], states: torch.Tensor, embed: Embedder) -> list[GeneratedAnswer]:
         roles = self.roles()
         found = [
             (row, place, roles[token])
@@ -244,11 +282,11 @@ class FoodLMMForConditionalGeneration(LlavaForConditionalGeneration):
             heads = torch.tensor([role.head for *_, role in found], device=device)
             masked = (heads < 0).nonzero()[:, 0]
             valued = (heads >= 0).nonzero()[:, 0]
-            values = self.predict_nutrition(prompts[valued], heads[valued]).tolist()
+            values = self.predict_nutrition(prompts[valued], heads[valued]).tolist() if len(valued) else []
             for index, value in zip(valued.tolist(), values, strict=True):
                 row, place, role = found[index]
                 nutrition[row].append(NutritionReading(place, role.number, role.head, value))
-            logits = self._draw(where[masked, 0], prompts[masked], sam_pixel_values)
+            logits = self._draw(where[masked, 0], prompts[masked], embed)
             for index, mask in zip(masked.tolist(), logits, strict=True):
                 row, place, role = found[index]
                 segments[row].append(SegmentReading(place, role.number, mask))
@@ -257,13 +295,12 @@ class FoodLMMForConditionalGeneration(LlavaForConditionalGeneration):
             for ids, masks, numbers in zip(rows, segments, nutrition, strict=True)
         ]
 
-    def _draw(self, rows: torch.Tensor, prompts: torch.Tensor, sam_pixel_values: torch.Tensor) -> list[torch.Tensor]:
+    def _draw(self, rows: torch.Tensor, prompts: torch.Tensor, embed: Embedder) -> list[torch.Tensor]:
         """Masks for prompts of the given batch rows; images without a mask are not encoded."""
         if not len(rows):
             return []
         images, image_index = rows.unique(return_inverse=True)
-        embeddings = self.encode_for_masks(sam_pixel_values[images].to(prompts.dtype))
-        return list(self.decode_masks(embeddings, image_index, prompts).float())
+        return list(self.decode_masks(embed(images), image_index, prompts).float())
 
 
 __all__ = ["FoodLMMForConditionalGeneration", "GeneratedAnswer", "NutritionReading", "SegmentReading"]

@@ -14,8 +14,11 @@ from PIL import Image
 from transformers import BatchFeature
 from transformers.processing_utils import ProcessorMixin
 
+from foodbench.core.errors import CheckpointError
 from foodbench.core.types import Nutrition
+from foodbench.models.foodlmm.conversation import STYLES, answer_ids, prompt_ids
 from foodbench.models.foodlmm.modeling_foodlmm import GeneratedAnswer
+from foodbench.models.foodlmm.tokenization_legacy import read_vocabulary, tidy
 from foodbench.models.foodlmm.tokens import (
     HEAD_NUTRIENTS,
     IMAGE_TOKEN,
@@ -62,7 +65,9 @@ class FoodLMMProcessor(ProcessorMixin):
     Attributes:
         image_seq_length: how many placeholder tokens a picture takes.
         max_segments: how many numbered ingredients the tokenizer has tokens for.
-        prompt_format: the prompt around `{image}` and `{question}`.
+        prompt_format: the prompt around `{image}` and `{question}`; only without `conversation`.
+        conversation: a released model's way to prompt, one of `STYLES`; its tokenizer is the legacy one.
+        context: positions of the language model; a longer prompt is refused. Only with `conversation`.
     """
 
     def __init__(
@@ -73,11 +78,26 @@ class FoodLMMProcessor(ProcessorMixin):
         max_segments: int = 20,
         prompt_format: str = "USER: {image}\n{question} ASSISTANT:",
         chat_template: str | None = None,
+        conversation: str | None = None,
+        context: int = 2048,
     ) -> None:
         super().__init__(image_processor, tokenizer, chat_template=chat_template)
         self.image_seq_length = image_seq_length
         self.max_segments = max_segments
         self.prompt_format = prompt_format
+        self.conversation = conversation
+        self.context = context
+        self._end_id = tokenizer.eos_token_id
+        if conversation is not None:
+            if conversation not in STYLES:
+                raise CheckpointError(
+                    f"processor_config.json asks for prompts in the style '{conversation}'.",
+                    hint=f"Known styles: {', '.join(sorted(STYLES))}.",
+                )
+            self._style = STYLES[conversation]
+            self._vocabulary = read_vocabulary(tokenizer, 0 if conversation == "lisa" else max_segments)
+            self._special = set(tokenizer.convert_tokens_to_ids(list(self._style.answer_tokens)))
+            return
         before_image, _, rest = prompt_format.partition("{image}")
         before_question, _, self._after_question = rest.partition("{question}")
         self.prefix_ids: list[int] = [
@@ -85,22 +105,68 @@ class FoodLMMProcessor(ProcessorMixin):
             *[tokenizer.convert_tokens_to_ids(IMAGE_TOKEN)] * image_seq_length,
             *self._encode(before_question),
         ]
+        self._next_turn_ids = self._encode(before_image)
         self._special = set(tokenizer.convert_tokens_to_ids(list(special_tokens(max_segments))))
-        self._end_id = tokenizer.eos_token_id
 
     def _encode(self, text: str, **options: Any) -> list[int]:
         return self.tokenizer(text, add_special_tokens=False, **options)["input_ids"]
 
-    def encode_question(self, question: str) -> list[int]:
-        """Ids of what follows the picture in a prompt. Special tokens in the question are taken as plain text."""
-        return self._encode(question + self._after_question, split_special_tokens=True)
+    def encode_question(self, question: str, *, first: bool = True) -> list[int]:
+        """Ids of a question up to where its answer begins. Special tokens in it are taken as plain text.
+
+        Args:
+            question: without prompt format.
+            first: whether it follows the picture; otherwise it follows an answer.
+        """
+        asked = self._encode(question + self._after_question, split_special_tokens=True)
+        return asked if first else [*self._next_turn_ids, *asked]
 
     def encode_answer(self, answer: str) -> list[int]:
         """Ids of an answer with its special tokens and the end token, as it follows a prompt."""
+        if self.conversation is not None:
+            return answer_ids(answer, self._style, self.tokenizer)
         return [*self._encode(" " + answer), self._end_id]
+
+    def encode_dialogue(self, history: Sequence[tuple[str, str]], question: str) -> list[int]:
+        """Ids of what follows the picture where earlier questions and answers come before the question."""
+        ids: list[int] = []
+        for place, (asked, answered) in enumerate(history):
+            ids += [*self.encode_question(asked, first=place == 0), *self.encode_answer(answered)]
+        return [*ids, *self.encode_question(question, first=not history)]
+
+    def encode_prompt(self, history: Sequence[tuple[str, str]], question: str, room: int = 0) -> list[int]:
+        """Ids of a whole prompt.
+
+        Args:
+            history: questions and answers before the question.
+            question: without prompt format.
+            room: positions to keep for an answer; only with `conversation`.
+
+        Raises:
+            PromptTooLong: with `conversation`, it does not fit `context`.
+        """
+        if self.conversation is None:
+            return self.prefix_ids + self.encode_dialogue(history, question)
+        return prompt_ids(
+            [*history, (question, None)],
+            self._style,
+            self.tokenizer,
+            image_token_id=self._vocabulary.image_patch,
+            image_length=self.image_seq_length,
+            context=self.context,
+            room=room,
+        )
 
     def token_ids(self) -> dict[str, Any]:
         """The fields of `FoodLMMConfig` that name this tokenizer's special tokens."""
+        if self.conversation is not None:
+            found = self._vocabulary
+            return {
+                "image_token_index": found.image_patch,
+                "max_segments": len(found.segments) or 1,
+                "segment_token_ids": list(found.segments) or [found.segment],
+                "nutrition_token_ids": [list(ids) for ids in found.nutrition] or None,
+            }
         to_id = self.tokenizer.convert_tokens_to_ids
         numbers = range(1, self.max_segments + 1)
         return {
@@ -113,25 +179,45 @@ class FoodLMMProcessor(ProcessorMixin):
             ],
         }
 
-    def __call__(self, images: Sequence[Image.Image], text: Sequence[str], **_: Any) -> BatchFeature:
+    def __call__(
+        self,
+        images: Sequence[Image.Image],
+        text: Sequence[str],
+        history: Sequence[Sequence[tuple[str, str]]] | None = None,
+        **_: Any,
+    ) -> BatchFeature:
         """Prepare one question per picture.
 
         Args:
             images: RGB pictures of any sizes.
             text: as many questions, without the prompt format.
+            history: for each the questions and answers before it; none by default.
 
         Returns:
             The image processor's tensors with `input_ids` and `attention_mask` (batch, length), padded on the left.
         """
         if len(images) != len(text):
             raise ValueError(f"{len(images)} images for {len(text)} questions.")
-        rows = [self.prefix_ids + self.encode_question(question) for question in text]
+        features = self.image_processor(images)
+        features.update(self.encode_batch(text, history))
+        return features
+
+    def encode_batch(
+        self, text: Sequence[str], history: Sequence[Sequence[tuple[str, str]]] | None = None
+    ) -> dict[str, torch.Tensor]:
+        """`input_ids` and `attention_mask` (batch, length) of questions, padded on the left.
+
+        Raises:
+            PromptTooLong: a released model's context cannot hold one of them.
+        """
+        told = [()] * len(text) if history is None else history
+        rows = [self.encode_prompt(earlier, question) for earlier, question in zip(told, text, strict=True)]
         length = max(len(row) for row in rows)
         pad = self.tokenizer.pad_token_id
-        features = self.image_processor(images)
-        features["input_ids"] = torch.tensor([[pad] * (length - len(row)) + row for row in rows])
-        features["attention_mask"] = torch.tensor([[0] * (length - len(row)) + [1] * len(row) for row in rows])
-        return features
+        return {
+            "input_ids": torch.tensor([[pad] * (length - len(row)) + row for row in rows]),
+            "attention_mask": torch.tensor([[0] * (length - len(row)) + [1] * len(row) for row in rows]),
+        }
 
     def decode_answer(self, token_ids: Sequence[int], values: dict[int, str] | None = None) -> str:
         """Text of an answer.
@@ -151,12 +237,13 @@ class FoodLMMProcessor(ProcessorMixin):
             if plain:
                 pieces.append(self.tokenizer.decode(plain))
                 plain = []
-            if pieces and not pieces[-1].endswith((" ", "\n", "(")):
+            if self.conversation is None and pieces and not pieces[-1].endswith((" ", "\n", "(")):
                 pieces.append(" ")
             pieces.append(values.get(position) or self.tokenizer.convert_ids_to_tokens(token))
         if plain:
             pieces.append(self.tokenizer.decode(plain))
-        return "".join(pieces).strip()
+        # The released models' tokenizer strips both sides of a special token.
+        return ("".join(pieces) if self.conversation is None else tidy(" ".join(pieces))).strip()
 
     def render(
         self,
@@ -198,7 +285,7 @@ def noun_phrase(before: str) -> str:
 
     For "The rice is masked as [SEG1], green beans as" this is "green beans".
     """
-    phrase = re.split(r"[.:!?\n]|\[SEG\d+\]", before)[-1]
+    phrase = re.split(r"[.:!?\n]|\[SEG\d*\]", before)[-1]
     return _AFTER_NOUN.sub("", _BEFORE_NOUN.sub("", phrase)).strip()
 
 
