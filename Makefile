@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTEST := OMP_WAIT_POLICY=passive TOKENIZERS_PARALLELISM=false $(BIN)/python -m pytest
 
-.PHONY: demo test lint types unit slow browser bench clean
+.PHONY: demo test lint types unit slow browser bench reproduce-foodlmm clean
 
 demo: $(VENV)/.installed
 	$(BIN)/foodbench run --model foodlmm --tasks all
@@ -29,6 +29,10 @@ slow: $(VENV)/.installed-test
 
 bench: $(VENV)/.installed-test
 	OMP_NUM_THREADS=1 $(PYTEST) tests/benchmarks --benchmark-only
+
+# Some ten minutes: two kitchens of 500 test plates, eight tasks on each.
+reproduce-foodlmm: $(VENV)/.installed
+	$(BIN)/python baselines/foodlmm/reproduce.py --out runs/reproduce-foodlmm
 
 # A marker file per kind of installation; made again when what is to be installed changes.
 $(VENV)/bin/python:

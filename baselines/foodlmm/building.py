@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 from transformers import CLIPVisionConfig, LlamaConfig, SamConfig
 
-from baselines.foodlmm.settings import ModelSettings
+from baselines.foodlmm.settings import ModelSettings, TrainSettings
 from baselines.foodlmm.tokenizer import train_tokenizer
+from foodbench.adapters.foodlmm import load_checkpoint
+from foodbench.core.errors import UsageError
 from foodbench.data.kitchen.ingredients import INGREDIENT_NAMES
 from foodbench.models.foodlmm import (
     FoodLMMConfig,
@@ -17,6 +20,8 @@ from foodbench.models.foodlmm import (
     FoodLMMImageProcessor,
     FoodLMMProcessor,
 )
+
+REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def build_processor(settings: ModelSettings, seed: int) -> FoodLMMProcessor:
@@ -108,6 +113,29 @@ def build_model(config: FoodLMMConfig, seed: int) -> FoodLMMForConditionalGenera
             head.bias.fill_(1.0)  # the mean, in units of `nutrition_scale`
     frequencies.requires_grad_(False)
     return model
+
+
+def begin(
+    settings: TrainSettings, nutrition_scale: list[float]
+) -> tuple[FoodLMMForConditionalGeneration, FoodLMMProcessor]:
+    """The model that training begins with, and its processor: a new one, or that of a checkpoint.
+
+    Args:
+        settings: the recipe.
+        nutrition_scale: units of a new model's heads.
+
+    Raises:
+        CheckpointError: the checkpoint is missing or damaged.
+    """
+    if settings.start_from is not None:
+        torch.manual_seed(settings.seed)
+        model, processor = load_checkpoint(REPOSITORY / settings.start_from)
+        model.sam.shared_image_embedding.positional_embedding.requires_grad_(False)
+        return model, processor
+    if settings.model is None:
+        raise UsageError("The recipe names neither a model nor a checkpoint.", hint="Give model or start_from.")
+    processor = build_processor(settings.model, settings.seed)
+    return build_model(build_config(settings.model, processor, nutrition_scale), settings.seed), processor
 
 
 class Scaffold(nn.Module):

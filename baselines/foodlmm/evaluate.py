@@ -24,7 +24,7 @@ from foodbench.core.errors import FoodbenchError
 def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--checkpoint", type=Path, default=None, help="folder (default: the packaged checkpoint)")
-    parser.add_argument("--config", type=Path, default=Path(__file__).with_name("kitchen.yaml"), help="recipe")
+    parser.add_argument("--config", type=Path, default=Path(__file__).parent / "kitchen" / "stage1.yaml", help="recipe")
     parser.add_argument("--split", choices=("val", "test"), default="test")
     parser.add_argument("--count", type=int, default=400, help="plates")
     parser.add_argument("--wrong-image", action="store_true", help="show each question another plate: the control")

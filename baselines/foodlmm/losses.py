@@ -87,10 +87,9 @@ def joint_losses(
     wanted = turns.labels[:, 1:]
     supervised = wanted != IGNORED
     features = torch.stack(list(encoded.pooler_output))
-    losses = {
-        "text": functional.cross_entropy(model.lm_head(hidden[:, :-1][supervised]), wanted[supervised]),
-        "patch_words": settings.patch_words * _patch_words(model, scaffold, features, images),
-    }
+    losses = {"text": functional.cross_entropy(model.lm_head(hidden[:, :-1][supervised]), wanted[supervised])}
+    if settings.patch_words:
+        losses["patch_words"] = settings.patch_words * _patch_words(model, scaffold, features, images)
     losses |= _mask_losses(model, scaffold, hidden, images, turns.segments, settings)
     rows, positions, heads = turns.values.unbind(1)
     if len(rows):

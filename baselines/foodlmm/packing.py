@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,9 +10,10 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
+from baselines.foodlmm.dialogues import CONVERSATIONS
 from baselines.foodlmm.plates import Plates
 from baselines.foodlmm.settings import JointSettings
-from baselines.foodlmm.templates import FAMILIES
+from baselines.foodlmm.templates import Turn
 from foodbench.data.kitchen.ingredients import INGREDIENTS
 from foodbench.models.foodlmm import FoodLMMProcessor
 from foodbench.models.foodlmm.tokens import PORTION_HEADS, TokenRole
@@ -90,7 +92,7 @@ def image_batch(
 
 
 class _Row:
-    """One packed row in the making: the picture's prefix, then turns that see the prefix and themselves only."""
+    """One packed row in the making: the picture's prefix, then conversations that see it and themselves only."""
 
     def __init__(self, prefix: list[int]) -> None:
         self.start = len(prefix)
@@ -100,16 +102,19 @@ class _Row:
         self.turns = [0] * self.start
         self.count = 0
 
-    def add(self, question: list[int], answer: list[int]) -> int:
-        """Append a turn; returns the position of the answer's first token."""
+    def add(self, turns: Sequence[tuple[list[int], list[int]]]) -> list[int]:
+        """Append a conversation; returns the position of each answer's first token."""
         self.count += 1
-        length = len(question) + len(answer)
-        self.ids += question + answer
-        # Positions restart after the prefix, as if the turn were alone.
+        begin, starts = len(self.ids), []
+        for question, answer in turns:
+            self.ids += question + answer
+            self.labels += [IGNORED] * len(question) + answer
+            starts.append(len(self.ids) - len(answer))
+        length = len(self.ids) - begin
+        # Positions restart after the prefix, as if the conversation were alone.
         self.positions += range(self.start, self.start + length)
-        self.labels += [IGNORED] * len(question) + answer
         self.turns += [self.count] * length
-        return len(self.ids) - len(answer)
+        return starts
 
 
 class Packer:
@@ -134,6 +139,15 @@ class Packer:
             self._cache[key] = encode(text)
         return self._cache[key]
 
+    def _encode_turn(self, turn: Turn, first: bool) -> tuple[list[int], list[int]]:
+        """What is given, with all that was said before, and the answer."""
+        answer = self._encoded(turn.answer, True)
+        if turn.history:
+            return self._processor.encode_dialogue(turn.history, turn.question), answer
+        if first:
+            return self._encoded(turn.question, False), answer
+        return self._processor.encode_question(turn.question, first=False), answer
+
     def turns(self, indices: NDArray[np.int64], rng: np.random.Generator) -> TurnBatch:
         """Questions and answers for these plates."""
         rows: list[_Row] = []
@@ -145,22 +159,24 @@ class Packer:
             row = _Row(self._processor.prefix_ids)
             while True:
                 family = self._families[int(rng.choice(len(self._families), p=self._chances))]
-                turn = FAMILIES[family](facts, rng)
-                question, answer = self._encoded(turn.question, False), self._encoded(turn.answer, True)
-                if row.count and len(row.ids) + len(question) + len(answer) > self._row_tokens:
+                turns = CONVERSATIONS[family](facts, rng)
+                encoded = [self._encode_turn(turn, place == 0) for place, turn in enumerate(turns)]
+                length = sum(len(question) + len(answer) for question, answer in encoded)
+                if row.count and len(row.ids) + length > self._row_tokens:
                     break
-                start = row.add(question, answer)
-                for offset, token in enumerate(answer):
-                    role = self._roles.get(token)
-                    if role is None:
-                        continue
-                    predicts = start + offset - 1
-                    if role.kind == "segment":
-                        number = INGREDIENTS[turn.numbered[role.number - 1]].number
-                        segments.append((row_index, predicts, number))
-                    else:
-                        values.append((row_index, predicts, role.head))
-                        targets.append(self._target(plate, role, turn.numbered))
+                for turn, (_, answer), start in zip(turns, encoded, row.add(encoded), strict=True):
+                    given = iter(turn.values)
+                    for offset, token in enumerate(answer):
+                        role = self._roles.get(token)
+                        if role is None:
+                            continue
+                        predicts = start + offset - 1
+                        if role.kind == "segment":
+                            number = INGREDIENTS[turn.numbered[role.number - 1]].number
+                            segments.append((row_index, predicts, number))
+                        else:
+                            values.append((row_index, predicts, role.head))
+                            targets.append(next(given) if turn.values else self._target(plate, role, turn.numbered))
             rows.append(row)
         # In random order, because the mask loss takes the first few only.
         segments = [segments[place] for place in rng.permutation(len(segments)).tolist()]

@@ -21,6 +21,7 @@ from foodbench.core.files import atomic_write
 from foodbench.core.hashing import fingerprint
 from foodbench.data.kitchen.dishes import DISHES
 from foodbench.data.kitchen.ingredients import INGREDIENT_NAMES, INGREDIENTS
+from foodbench.data.kitchen.meal_talk import Share
 from foodbench.models.foodlmm.image_processing_foodlmm import clip_view, sam_view
 
 NUTRIENT_ORDER = ("mass", "kcal", "fat", "carb", "protein")
@@ -57,8 +58,14 @@ class Plates:
 
     def facts(self, index: int) -> PlateFacts:
         """What the templates need of one plate."""
-        present = np.flatnonzero(self.portions[index, :, 0] > 0)
-        return PlateFacts(_DISH_NAMES[self.dishes[index]], tuple(INGREDIENT_NAMES[place] for place in present))
+        portions = self.portions[index].astype(float)
+        present = np.flatnonzero(portions[:, 0] > 0).tolist()
+        shares = [Share(INGREDIENT_NAMES[place], *portions[place].tolist()) for place in present]
+        return PlateFacts(
+            _DISH_NAMES[self.dishes[index]],
+            tuple(INGREDIENT_NAMES[place] for place in present),
+            tuple(sorted(shares, key=lambda share: -share.mass)),
+        )
 
     def nutrition_scale(self) -> list[float]:
         """Means of a portion's and of a meal's values: the units that the model's ten heads predict in."""

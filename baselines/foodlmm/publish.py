@@ -35,14 +35,15 @@ def save_training_record(folder: Path, record: dict[str, Any]) -> None:
 
 
 def draw_curve(log: list[dict[str, Any]], path: Path) -> None:
-    """Losses of both stages and the measurements on validation plates, as a PNG."""
+    """Losses of each stage and the measurements on validation plates, as a PNG."""
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    figure, axes = pyplot.subplots(1, 3, figsize=(15, 4.2), constrained_layout=True)
-    for axis, stage in zip(axes, ("pretrain", "joint"), strict=False):
+    stages = [stage for stage in ("pretrain", "joint") if any(record["stage"] == stage for record in log)]
+    figure, axes = pyplot.subplots(1, len(stages) + 1, figsize=(5 * len(stages) + 5, 4.2), constrained_layout=True)
+    for axis, stage in zip(axes, stages, strict=False):
         records = [record for record in log if record["stage"] == stage and "losses" in record]
         for name in records[-1]["losses"] if records else ():
             points = [(record["step"], record["losses"].get(name)) for record in records]
@@ -54,9 +55,9 @@ def draw_curve(log: list[dict[str, Any]], path: Path) -> None:
     for name in ("dish", "ingredients_f1", "refer1_ciou", "refer3_ciou", "absent1", "total_kcal"):
         points = [(record["step"], record["val"][name]) for record in measured if name in record["val"]]
         if points:
-            axes[2].plot(*zip(*points, strict=True), label=name, marker="o", markersize=3)
-    axes[2].set(title="joint: validation plates", xlabel="step", ylim=(0, 1.02))
-    axes[2].legend(fontsize=8)
+            axes[-1].plot(*zip(*points, strict=True), label=name, marker="o", markersize=3)
+    axes[-1].set(title="joint: validation plates", xlabel="step", ylim=(0, 1.02))
+    axes[-1].legend(fontsize=8)
     for axis in axes:
         axis.grid(alpha=0.3)
     buffer = io.BytesIO()

@@ -8,7 +8,7 @@ from typing import Annotated
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from baselines.foodlmm.templates import FAMILIES
+from baselines.foodlmm.dialogues import CONVERSATIONS
 from foodbench.core.errors import DataMissing, UsageError
 
 Positive = Annotated[int, Field(gt=0)]
@@ -40,6 +40,7 @@ class DataSettings(_Section):
         val_plates: how many plates of the validation stream to measure on at the end.
         monitor_plates: how many of them to measure on during training.
         sizes: the mix of picture sizes.
+        side: of the model's two inputs in pixels.
     """
 
     stream: str = "foodlmm"
@@ -47,6 +48,7 @@ class DataSettings(_Section):
     val_plates: Positive
     monitor_plates: Positive
     sizes: tuple[SizeShare, ...]
+    side: Positive = 128
 
 
 class ModelSettings(_Section):
@@ -118,9 +120,9 @@ class JointSettings(StageSettings):
     @field_validator("families")
     @classmethod
     def _known(cls, families: dict[str, float]) -> dict[str, float]:
-        unknown = sorted(set(families) - set(FAMILIES))
+        unknown = sorted(set(families) - set(CONVERSATIONS))
         if unknown or not families:
-            raise ValueError(f"unknown families {unknown}; known: {', '.join(FAMILIES)}")
+            raise ValueError(f"unknown families {unknown}; known: {', '.join(CONVERSATIONS)}")
         return families
 
 
@@ -133,6 +135,10 @@ class TrainSettings(_Section):
         log_every: steps whose mean losses make one line of the log.
         save_every: steps between resumable states; a multiple of `log_every`, so that no line is torn apart.
         validate_every: joint steps between measurements.
+        start_from: folder of a trained checkpoint to go on from, relative to the repository.
+        model: shapes of a new model instead.
+        pretrain: a new model's first stage.
+        joint: the stage that trains everything.
     """
 
     seed: int
@@ -141,14 +147,21 @@ class TrainSettings(_Section):
     save_every: Positive = 200
     validate_every: Positive = 500
     data: DataSettings
-    model: ModelSettings
-    pretrain: StageSettings
+    start_from: Path | None = None
+    model: ModelSettings | None = None
+    pretrain: StageSettings | None = None
     joint: JointSettings
 
     @model_validator(mode="after")
-    def _whole_windows(self) -> TrainSettings:
+    def _consistent(self) -> TrainSettings:
         if self.save_every % self.log_every:
             raise ValueError(f"save_every ({self.save_every}) must be a multiple of log_every ({self.log_every})")
+        if (self.start_from is None) != (self.model is not None):
+            raise ValueError("either start_from (a checkpoint) or model (shapes of a new one) must be given")
+        if (self.start_from is None) != (self.pretrain is not None):
+            raise ValueError("a new model needs the stage pretrain, a trained one must not have it")
+        if self.model is not None and self.model.image_size != self.data.side:
+            raise ValueError(f"data.side is {self.data.side}, but model.image_size {self.model.image_size}")
         return self
 
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
 from foodbench.data.kitchen.ingredients import INGREDIENT_NAMES, INGREDIENTS
+from foodbench.data.kitchen.meal_talk import Share
 from foodbench.models.foodlmm.tokens import PORTION_HEADS, portion_token, segment_token, total_token
 from foodbench.tasks import prompts
 
@@ -89,10 +91,12 @@ class PlateFacts:
     Attributes:
         dish: its name.
         ingredients: names of what can be seen, in the order of their numbers.
+        shares: their amounts, heaviest first; empty where nobody asks for them.
     """
 
     dish: str
     ingredients: tuple[str, ...]
+    shares: tuple[Share, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,14 +107,26 @@ class Turn:
         question: without prompt format.
         answer: with special tokens.
         numbered: the ingredient that the tokens of number 1, 2, ... stand for.
+        values: what the nutrition tokens stand for in order of mention, where that is not the whole portion.
+        history: earlier questions and answers that are told and not learned.
     """
 
     question: str
     answer: str
     numbered: tuple[str, ...] = ()
+    values: tuple[float, ...] = ()
+    history: tuple[tuple[str, str], ...] = ()
 
 
-def _one_of(rng: np.random.Generator, options: Sequence[str]) -> str:
+Conversation = tuple[Turn, ...]
+"""Turns that follow on each other."""
+Family = Callable[[PlateFacts, np.random.Generator], Conversation]
+"""From a plate and randomness to a conversation about it."""
+T = TypeVar("T")
+
+
+def take_one(rng: np.random.Generator, options: Sequence[T]) -> T:
+    """One of the options at random."""
     return options[int(rng.integers(len(options)))]
 
 
@@ -187,12 +203,12 @@ def draw_names(facts: PlateFacts, rng: np.random.Generator, count: int, absent_c
 
 def dish_turn(facts: PlateFacts, rng: np.random.Generator) -> Turn:
     """What dish is this?"""
-    return Turn(_one_of(rng, DISH_QUESTIONS), f"It is {facts.dish}.")
+    return Turn(take_one(rng, DISH_QUESTIONS), f"It is {facts.dish}.")
 
 
 def ingredients_turn(facts: PlateFacts, rng: np.random.Generator) -> Turn:
     """Which ingredients are there?"""
-    return Turn(_one_of(rng, INGREDIENT_QUESTIONS), f"The ingredients are {', '.join(facts.ingredients)}.")
+    return Turn(take_one(rng, INGREDIENT_QUESTIONS), f"The ingredients are {', '.join(facts.ingredients)}.")
 
 
 def refer_answer(facts: PlateFacts, asked: Sequence[str]) -> tuple[str, tuple[str, ...]]:
@@ -215,17 +231,17 @@ def refer_turn(facts: PlateFacts, rng: np.random.Generator) -> Turn:
     absent_chance = float(rng.choice((0.0, 0.5, 1.0), p=(0.5, 0.25, 0.25)))
     asked = draw_names(facts, rng, count, absent_chance)
     answer, present = refer_answer(facts, asked)
-    return Turn(_one_of(rng, REFER_QUESTIONS).format(enumerate_names(asked)), answer, present)
+    return Turn(take_one(rng, REFER_QUESTIONS).format(enumerate_names(asked)), answer, present)
 
 
 def everything_turn(facts: PlateFacts, rng: np.random.Generator) -> Turn:
     """Where is each thing on the plate?"""
-    return Turn(_one_of(rng, EVERYTHING_QUESTIONS), masks_sentence(facts.ingredients), facts.ingredients)
+    return Turn(take_one(rng, EVERYTHING_QUESTIONS), masks_sentence(facts.ingredients), facts.ingredients)
 
 
 def total_turn(facts: PlateFacts, rng: np.random.Generator) -> Turn:
     """What is in the whole meal?"""
-    return Turn(_one_of(rng, TOTAL_QUESTIONS), totals_sentence())
+    return Turn(take_one(rng, TOTAL_QUESTIONS), totals_sentence())
 
 
 def _portions_turn(
@@ -238,7 +254,7 @@ def _portions_turn(
     present = tuple(name for name in asked if name in facts.ingredients)
     sentences = [sentence(name, number) for number, name in enumerate(present, start=1)]
     sentences += [refusal_sentence(name) for name in asked if name not in facts.ingredients]
-    return Turn(_one_of(rng, questions).format(enumerate_names(asked)), " ".join(sentences), present)
+    return Turn(take_one(rng, questions).format(enumerate_names(asked)), " ".join(sentences), present)
 
 
 def portion_turn(facts: PlateFacts, rng: np.random.Generator) -> Turn:
@@ -253,17 +269,21 @@ def calories_turn(facts: PlateFacts, rng: np.random.Generator) -> Turn:
 
 def recipe_turn(facts: PlateFacts, rng: np.random.Generator) -> Turn:
     """How is this made?"""
-    return Turn(_one_of(rng, RECIPE_QUESTIONS), recipe_text(facts))
+    return Turn(take_one(rng, RECIPE_QUESTIONS), recipe_text(facts))
 
 
-FAMILIES: dict[str, Callable[[PlateFacts, np.random.Generator], Turn]] = {
-    "dish": dish_turn,
-    "ingredients": ingredients_turn,
-    "refer": refer_turn,
-    "everything": everything_turn,
-    "total": total_turn,
-    "portion": portion_turn,
-    "calories": calories_turn,
-    "recipe": recipe_turn,
+def _alone(turn: Callable[[PlateFacts, np.random.Generator], Turn]) -> Family:
+    return lambda facts, rng: (turn(facts, rng),)
+
+
+FAMILIES: dict[str, Family] = {
+    "dish": _alone(dish_turn),
+    "ingredients": _alone(ingredients_turn),
+    "refer": _alone(refer_turn),
+    "everything": _alone(everything_turn),
+    "total": _alone(total_turn),
+    "portion": _alone(portion_turn),
+    "calories": _alone(calories_turn),
+    "recipe": _alone(recipe_turn),
 }
-"""All families by name; the recipe's file gives each its weight."""
+"""The families of stage 1 by name; the recipe's file gives each its weight."""

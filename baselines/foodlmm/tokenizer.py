@@ -26,8 +26,8 @@ def _corpus(seed: int) -> Iterator[str]:
             facts = PlateFacts(dish.name, tuple(name for name in INGREDIENT_NAMES if name in drawn))
             for make in FAMILIES.values():
                 for _ in range(3):
-                    turn = make(facts, rng)
-                    yield f"USER: \n{turn.question} ASSISTANT: {turn.answer}"
+                    for turn in make(facts, rng):
+                        yield f"USER: \n{turn.question} ASSISTANT: {turn.answer}"
     for noun in OTHER_NOUNS:
         yield from [refusal_sentence(noun)] * 4
 

@@ -1,6 +1,6 @@
-"""Train the small FoodLMM from nothing on rendered plates.
+"""Train the small FoodLMM on rendered plates: from nothing, or on from a checkpoint.
 
-    python baselines/foodlmm/train.py --config baselines/foodlmm/kitchen.yaml --out runs/foodlmm-kitchen
+    python baselines/foodlmm/train.py --config baselines/foodlmm/kitchen/stage1.yaml --out runs/foodlmm-stage1
 
 The same command continues an interrupted run. The checkpoint is in OUT/checkpoint, beside the log and its curve.
 """
@@ -25,7 +25,7 @@ from foodbench.core.errors import FoodbenchError
 
 def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--config", type=Path, required=True, help="recipe, e.g. baselines/foodlmm/kitchen.yaml")
+    parser.add_argument("--config", type=Path, required=True, help="recipe, e.g. baselines/foodlmm/kitchen/stage1.yaml")
     parser.add_argument("--out", type=Path, required=True, help="folder for state, log and checkpoint")
     parser.add_argument("--cache", type=Path, help="folder for rendered plates (default: OUT/plates)")
     parser.add_argument("--workers", type=int, default=2, help="processes that render plates")
@@ -34,7 +34,6 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
 
 def run(config: Path, out: Path, cache: Path, workers: int) -> None:
     """Render, train, measure, publish."""
-    from baselines.foodlmm.building import build_processor
     from baselines.foodlmm.plates import load_plates
     from baselines.foodlmm.progress import Reporter
     from baselines.foodlmm.publish import draw_curve, save_checkpoint, save_training_record, versions
@@ -51,7 +50,7 @@ def run(config: Path, out: Path, cache: Path, workers: int) -> None:
         reporter.start("plates", data.train_plates)
         plates = load_plates(
             data,
-            settings.model.image_size,
+            settings.data.side,
             cache,
             split="train",
             count=data.train_plates,
@@ -61,8 +60,7 @@ def run(config: Path, out: Path, cache: Path, workers: int) -> None:
         rendered = time.monotonic()
         val_plates = render_plates(data, "val", data.val_plates)
         examiner = Examiner(val_plates[: data.monitor_plates])
-        processor = build_processor(settings.model, settings.seed)
-        outcome = Trainer(settings, plates, processor, out, reporter, examiner).run()
+        outcome = Trainer(settings, plates, out, reporter, examiner).run()
         trained = time.monotonic()
         checkpoint = out / "checkpoint"
         save_checkpoint(outcome.model, outcome.processor, checkpoint)
@@ -77,6 +75,7 @@ def run(config: Path, out: Path, cache: Path, workers: int) -> None:
             {
                 "command": shlex.join(["python", *sys.argv]),
                 "settings": settings.model_dump(mode="json"),
+                "start_from_sha256": _weights_of(settings.start_from),
                 "seed": settings.seed,
                 "versions": versions(),
                 "parameters": sum(parameter.numel() for parameter in model.parameters()),
@@ -90,6 +89,13 @@ def run(config: Path, out: Path, cache: Path, workers: int) -> None:
             },
         )
         reporter.say(f"checkpoint in {checkpoint}: {measured}")
+
+
+def _weights_of(start_from: Path | None) -> str | None:
+    from baselines.foodlmm.building import REPOSITORY
+    from foodbench.core.hashing import sha256_file
+
+    return None if start_from is None else sha256_file(REPOSITORY / start_from / "model.safetensors")
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from baselines.foodlmm.building import Scaffold, build_config, build_model
+from baselines.foodlmm.building import Scaffold, begin
 from baselines.foodlmm.losses import Losses, joint_losses, pretraining_losses
 from baselines.foodlmm.packing import Packer, image_batch
 from baselines.foodlmm.plates import Plates
 from baselines.foodlmm.progress import Reporter
+from baselines.foodlmm.prompting import set_prompts
 from baselines.foodlmm.schedule import Optimizers, learning_rate
 from baselines.foodlmm.settings import StageSettings, TrainSettings
 from baselines.foodlmm.validation import Examiner
@@ -55,7 +56,6 @@ class Trainer:
         self,
         settings: TrainSettings,
         plates: Plates,
-        processor: FoodLMMProcessor,
         folder: Path,
         reporter: Reporter,
         examiner: Examiner | None = None,
@@ -63,14 +63,13 @@ class Trainer:
         torch.set_num_threads(settings.threads)
         self._settings = settings
         self._plates = plates
+        self._stages = [name for name in STAGES if getattr(settings, name) is not None]
         self._state_path = folder / "state.pt"
         self._log_path = folder / "log.jsonl"
         self._reporter = reporter
         self._examiner = examiner
-        self.processor = processor
-        config = build_config(settings.model, self.processor, plates.nutrition_scale())
-        self.model = build_model(config, settings.seed)
-        self.scaffold = Scaffold(config, self.processor)
+        self.model, self.processor = begin(settings, plates.nutrition_scale())
+        self.scaffold = Scaffold(self.model.config, self.processor)
         self._packer = Packer(plates, self.processor, self.model.roles(), settings.joint)
 
     def run(self, stop_after: int | None = None) -> Outcome:
@@ -84,10 +83,12 @@ class Trainer:
             StorageFull: state or log cannot be written.
         """
         first_stage, first_step, optimizer_state = self._resume()
+        if self._settings.start_from and not first_step:
+            set_prompts(self.model, self.processor, self.scaffold, self._plates)
         self._trim_log(first_stage, first_step)
         budget = stop_after
         with AppendLog(self._log_path) as log:
-            for stage_name in STAGES[STAGES.index(first_stage) :]:
+            for stage_name in self._stages[self._stages.index(first_stage) :]:
                 stage: StageSettings = getattr(self._settings, stage_name)
                 optimizers = Optimizers(self.model, self.scaffold, stage)
                 if optimizer_state is not None:
@@ -102,12 +103,12 @@ class Trainer:
         return Outcome(self.model, self.processor)
 
     def _run_stage(self, name: str, stage: StageSettings, optimizers: Optimizers, steps: range, log: AppendLog) -> None:
-        losses_at: Callable[[int], Losses] = getattr(self, f"_{name}_losses")
+        losses_at: Callable[[int, StageSettings], Losses] = getattr(self, f"_{name}_losses")
         window: list[dict[str, float]] = []
         self._reporter.start(name, stage.steps, steps.start)
         began = time.monotonic()
         for step in steps:
-            losses = losses_at(step)
+            losses = losses_at(step, stage)
             total = torch.stack([value for key, value in losses.items() if key != _REPORTED_ONLY]).sum()
             optimizers.step(total, step)
             window.append({key: float(value.detach()) for key, value in losses.items()})
@@ -119,7 +120,7 @@ class Trainer:
                 log.append({**record, "steps_per_second": round(rate, 3)})
                 window = []
             self._reporter.advance(note=_note(losses))
-            if self._examiner and name == STAGES[-1] and self._time_to_measure(done, stage.steps):
+            if self._examiner and name == self._stages[-1] and self._time_to_measure(done, stage.steps):
                 measured = self._examiner.measure(self.model, self.processor)
                 log.append({"stage": name, "step": done, "val": measured})
                 self._reporter.say(f"step {done}: {json.dumps(measured)}")
@@ -132,9 +133,9 @@ class Trainer:
     def _indices(self, stage: StageSettings, rng: np.random.Generator) -> np.ndarray:
         return rng.integers(len(self._plates), size=stage.images)
 
-    def _pretrain_losses(self, step: int) -> Losses:
+    def _pretrain_losses(self, step: int, stage: StageSettings) -> Losses:
         rng = np.random.default_rng([self._settings.seed, 0, step])
-        indices = self._indices(self._settings.pretrain, rng)
+        indices = self._indices(stage, rng)
         images = image_batch(self._plates, indices, self.processor, rng)
         masks = []
         for row, index in enumerate(indices.tolist()):
@@ -143,9 +144,9 @@ class Trainer:
             masks += [(row, INGREDIENTS[names[place]].number) for place in chosen]
         return pretraining_losses(self.model, self.scaffold, images, torch.tensor(masks))
 
-    def _joint_losses(self, step: int) -> Losses:
+    def _joint_losses(self, step: int, stage: StageSettings) -> Losses:
         rng = np.random.default_rng([self._settings.seed, 1, step])
-        indices = self._indices(self._settings.joint, rng)
+        indices = self._indices(stage, rng)
         images = image_batch(self._plates, indices, self.processor, rng)
         turns = self._packer.turns(indices, rng)
         return joint_losses(self.model, self.scaffold, images, turns, self._settings.joint)
@@ -169,7 +170,7 @@ class Trainer:
     def _resume(self) -> tuple[str, int, list[dict[str, Any]] | None]:
         """Stage, next step and optimiser state; weights are loaded."""
         if not self._state_path.exists():
-            return STAGES[0], 0, None
+            return self._stages[0], 0, None
         try:
             state = torch.load(self._state_path, weights_only=True)
             if state["settings"] != self._settings.model_dump_json():
@@ -188,8 +189,8 @@ class Trainer:
             ) from error
         stage, step = state["stage"], int(state["step"])
         self._reporter.say(f"resumed after {stage} step {step}")
-        if stage == STAGES[0] and step >= self._settings.pretrain.steps:
-            return STAGES[1], 0, None
+        if stage != self._stages[-1] and step >= getattr(self._settings, stage).steps:
+            return self._stages[-1], 0, None
         return stage, step, state["optimizers"]
 
     def _trim_log(self, stage: str, first_step: int) -> None:

@@ -21,7 +21,7 @@ from foodbench.data.kitchen import INGREDIENTS
 from foodbench.models.foodlmm.processing_foodlmm import noun_phrase
 from tests.models.foodlmm.conftest import SCALE, TINY, TinyFoodLMM
 
-RECIPE = Path(__file__).parents[3] / "baselines" / "foodlmm" / "kitchen.yaml"
+RECIPE = Path(__file__).parents[3] / "baselines" / "foodlmm" / "kitchen" / "stage1.yaml"
 FACTS = PlateFacts("curry rice", ("rice", "carrot", "green beans", "sauce"))
 FAMILY_WEIGHTS = {"dish": 1.0, "refer": 2.0, "total": 1.0, "portion": 1.0}
 
@@ -36,6 +36,7 @@ def tiny_settings(**changes: object) -> TrainSettings:
             "train_plates": 6,
             "val_plates": 2,
             "monitor_plates": 2,
+            "side": TINY.image_size,
             "sizes": [{"size": (64, 64), "share": 0.5}, {"size": (64, 96), "share": 0.5}],
         },
         "model": TINY.model_dump(),
@@ -191,13 +192,13 @@ def test_an_interrupted_run_ends_like_an_uninterrupted_one(
 
     settings, reporter = tiny_settings(), Reporter()
     whole, parts = tmp_path / "whole", tmp_path / "parts"
-    complete = Trainer(settings, plates, tiny.processor, whole, reporter).run()
+    complete = Trainer(settings, plates, whole, reporter).run()
     for steps in cuts:
-        Trainer(settings, plates, tiny.processor, parts, reporter).run(stop_after=steps)
+        Trainer(settings, plates, parts, reporter).run(stop_after=steps)
     # A process killed after its last save leaves lines in the log that the next one writes again.
     with (parts / "log.jsonl").open("a") as log:
         log.write('{"stage":"joint","step":4,"losses":{"text":99.0}}\n{"stage":"jo')
-    resumed = Trainer(settings, plates, tiny.processor, parts, reporter).run()
+    resumed = Trainer(settings, plates, parts, reporter).run()
     assert losses(parts) == losses(whole)
     assert len(losses(whole)) == 7
     for name, value in complete.model.state_dict().items():
@@ -207,12 +208,12 @@ def test_an_interrupted_run_ends_like_an_uninterrupted_one(
 def test_a_state_of_another_recipe_or_a_damaged_one_is_refused(
     tmp_path: Path, tiny: TinyFoodLMM, plates: Plates
 ) -> None:
-    Trainer(tiny_settings(), plates, tiny.processor, tmp_path, Reporter()).run(stop_after=1)
+    Trainer(tiny_settings(), plates, tmp_path, Reporter()).run(stop_after=1)
     with pytest.raises(CheckpointError, match="another recipe"):
-        Trainer(tiny_settings(seed=4), plates, tiny.processor, tmp_path, Reporter()).run()
+        Trainer(tiny_settings(seed=4), plates, tmp_path, Reporter()).run()
     (tmp_path / "state.pt").write_bytes(b"not a state")
     with pytest.raises(CheckpointError, match="cannot be read"):
-        Trainer(tiny_settings(), plates, tiny.processor, tmp_path, Reporter()).run()
+        Trainer(tiny_settings(), plates, tmp_path, Reporter()).run()
 
 
 def test_nutrition_scale_is_the_mean_of_what_is_there(plates: Plates) -> None:
