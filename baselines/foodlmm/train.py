@@ -13,6 +13,7 @@ import shlex
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 # Idle threads that spin take the core from the thread that has work; must be set before torch is imported.
@@ -82,7 +83,7 @@ def run(config: Path, out: Path, cache: Path, workers: int) -> None:
                 "weights_sha256": sha256_file(checkpoint / "model.safetensors"),
                 "seconds": {
                     "render": round(rendered - began),
-                    "train": round(trained - rendered),
+                    "train": round(_training_seconds(list(read_json_lines(out / "log.jsonl")))),
                     "measure": round(time.monotonic() - trained),
                 },
                 "val": {"plates": len(val_plates), **measured},
@@ -96,6 +97,12 @@ def _weights_of(start_from: Path | None) -> str | None:
     from foodbench.core.hashing import sha256_file
 
     return None if start_from is None else sha256_file(REPOSITORY / start_from / "model.safetensors")
+
+
+def _training_seconds(log: list[dict[str, Any]]) -> float:
+    """From the steps and their last noted speed, since the run may have gone on from an interruption."""
+    last = {record["stage"]: record for record in log if "steps_per_second" in record}
+    return sum(record["step"] / record["steps_per_second"] for record in last.values())
 
 
 def main(argv: list[str] | None = None) -> int:
