@@ -70,7 +70,8 @@ def cooking(facts: PlateFacts, rng: np.random.Generator) -> Conversation:
     steps = [*(f"{INGREDIENTS[name].step}." for name in facts.ingredients), "Serve warm."]
     if rng.random() < _STEPS_SHARE:
         return (Turn(take_one(rng, _STEPS_QUESTIONS), "\n".join(steps)),)
-    lines = [f"{portion_token('mass', place)} g {name}" for place, name in enumerate(facts.ingredients, start=1)]
+    # The name first: the tokenizer strips the line feed in front of a special token.
+    lines = [f"{name}: {portion_token('mass', place)} g" for place, name in enumerate(facts.ingredients, start=1)]
     text = "\n".join([f"Title: {facts.dish}", "Ingredients:", *lines, "Steps:", *steps])
     return (Turn(take_one(rng, _RECIPE_QUESTIONS), text, facts.ingredients),)
 

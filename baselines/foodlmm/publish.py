@@ -14,6 +14,8 @@ import torch
 from foodbench.core.files import atomic_write, atomic_write_json
 from foodbench.models.foodlmm import FoodLMMForConditionalGeneration, FoodLMMProcessor
 
+_LOADING_OPTIONS = ("backend", "is_local", "local_files_only")
+"""How a tokenizer was loaded, which transformers would write down as if it were a property of it."""
 _PACKAGES = ("torch", "transformers", "tokenizers", "numpy", "pillow", "safetensors")
 
 
@@ -21,6 +23,8 @@ def save_checkpoint(model: FoodLMMForConditionalGeneration, processor: FoodLMMPr
     """Write configuration, half-precision weights (safetensors), tokenizer and processor."""
     half = copy.deepcopy(model).to(torch.float16)
     half.save_pretrained(folder)
+    for name in _LOADING_OPTIONS:
+        processor.tokenizer.init_kwargs.pop(name, None)
     processor.save_pretrained(folder)
 
 

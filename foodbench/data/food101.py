@@ -23,6 +23,7 @@ from foodbench.core.errors import DataCorrupt
 from foodbench.core.hashing import fingerprint
 from foodbench.data.images import ImageFile
 from foodbench.data.layout import (
+    ListedSplits,
     file_stems,
     is_synthetic,
     missing_error,
@@ -31,7 +32,6 @@ from foodbench.data.layout import (
     read_text,
     require_disjoint,
     require_layout,
-    require_split,
     unique_ids,
 )
 from foodbench.data.records import DishRecord
@@ -50,7 +50,7 @@ REQUIRED = (
 ID_PATTERN = r"[a-z0-9_]+/[0-9]+"
 
 
-class Food101:
+class Food101(ListedSplits):
     """Reader of one Food-101 folder.
 
     Attributes:
@@ -94,24 +94,6 @@ class Food101:
         return {
             split: tuple(image_id for image_id in ids if image_id not in present) for split, ids in self._ids.items()
         }
-
-    def ids(self, split: str) -> tuple[str, ...]:
-        """All image ids of a split in the order of its list, whether the photo is there or not.
-
-        Raises:
-            UnknownName: no such split.
-        """
-        require_split(split, SPLITS)
-        return self._ids[split]
-
-    def missing(self, split: str) -> tuple[str, ...]:
-        """Ids of a split whose photo is absent.
-
-        Raises:
-            UnknownName: no such split.
-        """
-        require_split(split, SPLITS)
-        return self._missing[split]
 
     def records(self, split: str) -> tuple[DishRecord, ...]:
         """The photos of a split that are there, in the order of its list.

@@ -23,6 +23,7 @@ from foodbench.core.hashing import fingerprint
 from foodbench.core.printable import printable
 from foodbench.data.images import ImageFile
 from foodbench.data.layout import (
+    ListedSplits,
     file_stems,
     is_synthetic,
     missing_error,
@@ -31,7 +32,6 @@ from foodbench.data.layout import (
     read_lines,
     require_disjoint,
     require_layout,
-    require_split,
     resource_lines,
     unique_ids,
 )
@@ -47,7 +47,7 @@ OTHER_ID = 103
 MAX_ID = 103
 
 
-class FoodSeg103:
+class FoodSeg103(ListedSplits):
     """Reader of one FoodSeg103 folder.
 
     Attributes:
@@ -77,34 +77,16 @@ class FoodSeg103:
         self.allow_partial = allow_partial
         self.synthetic = is_synthetic(self.root)
         self.classes = read_classes(self.root)
-        self._stems = read_stems(self.root)
+        self._ids = read_stems(self.root)
         self._missing = {split: self._find_missing(split) for split in SPLITS}
         absent = [name for split in SPLITS for name in self._missing[split]]
         if absent and not allow_partial:
-            total = sum(len(stems) for stems in self._stems.values())
+            total = sum(len(stems) for stems in self._ids.values())
             raise missing_error(NAME, self.root, "pairs of photo and mask", absent, total)
 
     def _find_missing(self, split: str) -> tuple[str, ...]:
         photos, masks = present_stems(self.root, split)
-        return tuple(stem for stem in self._stems[split] if stem not in photos or stem not in masks)
-
-    def ids(self, split: str) -> tuple[str, ...]:
-        """All stems of a split in the order of its list, whether the files are there or not.
-
-        Raises:
-            UnknownName: no such split.
-        """
-        require_split(split, SPLITS)
-        return self._stems[split]
-
-    def missing(self, split: str) -> tuple[str, ...]:
-        """Stems of a split whose photo or mask is absent.
-
-        Raises:
-            UnknownName: no such split.
-        """
-        require_split(split, SPLITS)
-        return self._missing[split]
+        return tuple(stem for stem in self._ids[split] if stem not in photos or stem not in masks)
 
     def records(self, split: str) -> tuple[SegmentationRecord, ...]:
         """The complete pairs of a split, in the order of its list.
@@ -121,12 +103,12 @@ class FoodSeg103:
                 mask=MaskFile(mask_path(self.root, split, stem), max_id=MAX_ID),
                 split=split,
             )
-            for stem in self._stems[split]
+            for stem in self._ids[split]
             if stem not in absent
         )
         if not records:
             what = f"pairs of photo and mask of the {split} split"
-            raise nothing_usable(NAME, self.root, what, len(self._stems[split]))
+            raise nothing_usable(NAME, self.root, what, len(self._ids[split]))
         return records
 
     @once_per_split

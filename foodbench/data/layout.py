@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from importlib.resources import files
 from pathlib import Path
@@ -278,6 +278,31 @@ def nothing_usable(dataset: str, root: Path, what: str, total: int, hint: str = 
         f"{dataset} in {root} has none of the {total:,} {what}: there is nothing to measure on.",
         hint=hint or "Complete the copy; `foodbench data verify` lists what is absent.",
     )
+
+
+class ListedSplits:
+    """A reader whose splits are lists of ids, of some of which the files may be absent."""
+
+    _ids: Mapping[str, tuple[str, ...]]
+    _missing: Mapping[str, tuple[str, ...]]
+
+    def ids(self, split: str) -> tuple[str, ...]:
+        """All ids of a split in the order of its list, whether their files are there or not.
+
+        Raises:
+            UnknownName: no such split.
+        """
+        require_split(split, tuple(self._ids))
+        return self._ids[split]
+
+    def missing(self, split: str) -> tuple[str, ...]:
+        """Ids of a split of which a file is absent.
+
+        Raises:
+            UnknownName: no such split.
+        """
+        require_split(split, tuple(self._missing))
+        return self._missing[split]
 
 
 def file_stems(folder: Path, suffix: str) -> set[str]:

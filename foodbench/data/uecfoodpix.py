@@ -26,6 +26,7 @@ from foodbench.core.hashing import fingerprint
 from foodbench.core.printable import printable
 from foodbench.data.images import ImageFile
 from foodbench.data.layout import (
+    ListedSplits,
     file_stems,
     is_file,
     is_synthetic,
@@ -35,7 +36,6 @@ from foodbench.data.layout import (
     read_lines,
     require_disjoint,
     require_layout,
-    require_split,
     resource_lines,
     unique_ids,
 )
@@ -55,7 +55,7 @@ OTHERS = "others"
 """Class 101: food that is none of the other classes, so that no question could name it. 102, beverage, is a food."""
 
 
-class UecFoodPix:
+class UecFoodPix(ListedSplits):
     """Reader of one UEC-FoodPIX Complete folder.
 
     Attributes:
@@ -98,24 +98,6 @@ class UecFoodPix:
     def _find_missing(self, split: str) -> tuple[str, ...]:
         photos, masks = present_ids(self._inner, split)
         return tuple(one for one in self._ids[split] if one not in photos or one not in masks)
-
-    def ids(self, split: str) -> tuple[str, ...]:
-        """All image ids of a split in the order of its list, whether the files are there or not.
-
-        Raises:
-            UnknownName: no such split.
-        """
-        require_split(split, SPLITS)
-        return self._ids[split]
-
-    def missing(self, split: str) -> tuple[str, ...]:
-        """Ids of a split whose photo or mask is absent.
-
-        Raises:
-            UnknownName: no such split.
-        """
-        require_split(split, SPLITS)
-        return self._missing[split]
 
     def records(self, split: str) -> tuple[SegmentationRecord, ...]:
         """The complete pairs of a split, in the order of its list.

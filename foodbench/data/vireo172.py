@@ -33,6 +33,7 @@ from foodbench.core.hashing import fingerprint
 from foodbench.data.images import ImageFile
 from foodbench.data.layout import (
     SHOWN,
+    ListedSplits,
     absent_paths,
     is_synthetic,
     missing_error,
@@ -40,7 +41,6 @@ from foodbench.data.layout import (
     read_lines,
     require_disjoint,
     require_layout,
-    require_split,
     unique_ids,
 )
 from foodbench.data.records import IngredientsRecord
@@ -64,7 +64,7 @@ _PATH = rf"[1-9][0-9]{{0,3}}/{_FILE}"
 _EXAMPLE = "/1/4_41.jpg"
 
 
-class Vireo172:
+class Vireo172(ListedSplits):
     """Reader of one VIREO Food-172 folder.
 
     Attributes:
@@ -110,24 +110,6 @@ class Vireo172:
         if absent and not allow_partial:
             total = sum(len(ids) for ids in self._ids.values())
             raise missing_error(NAME, self.root, "photos", absent, total)
-
-    def ids(self, split: str) -> tuple[str, ...]:
-        """All image ids of a split in the order of its list, whether the photo is there or not.
-
-        Raises:
-            UnknownName: no such split.
-        """
-        require_split(split, SPLITS)
-        return self._ids[split]
-
-    def missing(self, split: str) -> tuple[str, ...]:
-        """Ids of a split whose photo is absent.
-
-        Raises:
-            UnknownName: no such split.
-        """
-        require_split(split, SPLITS)
-        return self._missing[split]
 
     def records(self, split: str) -> tuple[IngredientsRecord, ...]:
         """The photos of a split that are there, in the order of its list.
