@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -259,9 +260,11 @@ class FoodLMMProcessor(ProcessorMixin):
             original_size: (height, width) of the picture, from `__call__`.
         """
         # A linear head can fall below zero on a trace of something; less than nothing is not an answer.
-        amounts = {reading.position: max(0.0, reading.value) for reading in generated.nutrition}
+        # One that is not finite is none: the token stays in the text, and the value counts as not given.
+        readings = [reading for reading in generated.nutrition if math.isfinite(reading.value)]
+        amounts = {reading.position: max(0.0, reading.value) for reading in readings}
         by_number: dict[int, dict[str, float]] = {}
-        for reading in generated.nutrition:
+        for reading in readings:
             nutrients = by_number.setdefault(reading.number, {})
             nutrients.setdefault(HEAD_NUTRIENTS[reading.head], amounts[reading.position])
         nutrition = {number: Nutrition(**values) for number, values in by_number.items()}

@@ -139,6 +139,31 @@ def test_numbers_stand_in_place_of_tokens(tiny: TinyFoodLMM) -> None:
     assert HEADS[readings[1].head] == "cal"
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_a_number_that_is_none_is_not_given(tiny: TinyFoodLMM, value: float) -> None:
+    ids = tuple(tiny.processor.encode_answer("Weight [MASS_TOTAL] g, fat [FAT_TOTAL] g.")[:-1])
+    roles = tiny.model.roles()
+    values = iter((value, 3.0))
+    readings = tuple(
+        NutritionReading(place, roles[token].number, roles[token].head, next(values))
+        for place, token in enumerate(ids)
+        if token in roles
+    )
+    rendered = tiny.processor.render(GeneratedAnswer(ids, (), readings), (24, 32), (30, 40))
+    assert rendered.text == "Weight [MASS_TOTAL] g, fat 3.0 g."
+    assert rendered.totals is not None
+    assert rendered.totals.as_dict() == {"fat": 3.0}
+
+
+def test_numbers_out_of_order_still_carry_their_noun_phrase(tiny: TinyFoodLMM) -> None:
+    """`[SEG2]` without `[SEG1]`: a mask belongs to what stands before it, whatever its number."""
+    ids = tuple(tiny.processor.encode_answer("The egg is masked as [SEG2].")[:-1])
+    place = next(place for place, token in enumerate(ids) if token in tiny.model.roles())
+    segments = (SegmentReading(place, 2, torch.full((16, 16), 1.0)),)
+    rendered = tiny.processor.render(GeneratedAnswer(ids, segments), (24, 32), (30, 40))
+    assert [(mask.number, mask.label) for mask in rendered.masks] == [(2, "egg")]
+
+
 def test_masks_carry_their_noun_phrase(tiny: TinyFoodLMM) -> None:
     answer = "Sure, the green beans are masked as [SEG1], white button mushroom as [SEG2] and egg as [SEG3]."
     ids = tuple(tiny.processor.encode_answer(answer)[:-1])

@@ -1,0 +1,1 @@
+"""Training of the paper-size FoodLMM: LoRA on LLaMA-7B, real datasets."""
