@@ -42,4 +42,3 @@ def test_questions_about_dishes(benchmark: Any, requests: list[Request], togethe
         return (model, requests, together), {}
 
     benchmark.pedantic(_ask, setup=fresh, rounds=3, iterations=1)
-    benchmark.extra_info["samples_per_second"] = round(COUNT / benchmark.stats.stats.min, 1)
