@@ -176,12 +176,12 @@ def read_assigned(sample: Sample, answer: Answer, names: Sequence[str], places: 
     given = [checked(mask, size) for mask in answer.masks]
     usable = {index: found.mask for index, found in enumerate(given) if found.mask is not None}
     parts = {name: [usable[index] for index in places.get(name, ()) if index in usable] for name in names}
-    drawn = {name: masks.union_of(found) for name, found in parts.items() if found}
+    # Most names have one mask; making a union of it would double the time of the whole reading.
+    drawn = {name: found[0] if len(found) == 1 else masks.union_of(found) for name, found in parts.items() if found}
     true = {str(mask.label): mask for mask in reference_masks(sample)}
     strays = [mask for index, mask in usable.items() if not any(index in found for found in places.values())]
     unasked = sum(masks.area(mask) for mask in [*strays, *(drawn[name] for name in drawn if name not in true)])
-    nothing = masks.empty(size)
-    pairs = [masks.intersection_union(drawn.get(name, nothing), mask) for name, mask in true.items()]
+    pairs = [masks.intersection_union(drawn.get(name) or masks.empty(size), mask) for name, mask in true.items()]
     absent = [name for name in names if name not in true]
     error = next((found.error for found in given if found.error), None)
     spoke = says_something(answer.text) or bool(usable)
