@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTEST := OMP_WAIT_POLICY=passive TOKENIZERS_PARALLELISM=false $(BIN)/python -m pytest
 
-.PHONY: demo test lint types unit slow browser bench reproduce-foodlmm foodlmm-stage1 foodlmm-stage2 clean
+.PHONY: demo test lint types unit slow browser bench reproduce-foodlmm foodlmm-stage1 foodlmm-stage2 foodlmm-finetune-refer clean
 
 demo: $(VENV)/.installed
 	$(BIN)/foodbench run --model foodlmm --tasks all
@@ -42,6 +42,9 @@ foodlmm-stage1: $(VENV)/.installed-test
 
 foodlmm-stage2: foodlmm-stage1
 	$(TRAIN) --config baselines/foodlmm/kitchen/stage2.yaml --out runs/foodlmm-chat
+
+foodlmm-finetune-refer: foodlmm-stage1
+	$(TRAIN) --config baselines/foodlmm/kitchen/finetune_refer.yaml --out runs/foodlmm-finetune-refer
 
 # A marker file per kind of installation; made again when what is to be installed changes.
 $(VENV)/bin/python:
