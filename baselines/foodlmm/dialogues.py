@@ -19,7 +19,6 @@ from baselines.foodlmm.templates import (
     PlateFacts,
     Turn,
     draw_names,
-    enumerate_names,
     refer_answer,
     take_one,
 )
@@ -48,7 +47,7 @@ def refer_many(facts: PlateFacts, rng: np.random.Generator) -> Conversation:
     asked = draw_names(facts, rng, count, absent_chance)
     answer, present = refer_answer(facts, asked)
     wordings = REFER_QUESTIONS if len(asked) == 1 else _SEVERAL
-    return (Turn(take_one(rng, wordings).format(enumerate_names(asked)), answer, present),)
+    return (Turn(take_one(rng, wordings).format(prompts.enumerate_names(asked)), answer, present),)
 
 
 def breakdown(facts: PlateFacts, rng: np.random.Generator) -> Conversation:

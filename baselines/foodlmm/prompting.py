@@ -8,9 +8,10 @@ import torch
 from baselines.foodlmm.building import Scaffold
 from baselines.foodlmm.packing import image_batch
 from baselines.foodlmm.plates import Plates
-from baselines.foodlmm.templates import EVERYTHING_QUESTIONS, masks_sentence
+from baselines.foodlmm.templates import EVERYTHING_QUESTIONS
 from foodbench.data.kitchen.ingredients import INGREDIENTS
 from foodbench.models.foodlmm import FoodLMMForConditionalGeneration, FoodLMMProcessor
+from foodbench.tasks import prompts
 
 _PLATES = 320
 _BATCH = 16
@@ -33,7 +34,7 @@ def set_prompts(
         images = image_batch(plates, indices, processor, np.random.default_rng(start))
         for row, index in enumerate(indices.tolist()):
             names = plates.facts(index).ingredients
-            answer = processor.encode_answer(masks_sentence(names))
+            answer = processor.encode_answer(prompts.masks_sentence(names))
             ids = [*processor.prefix_ids, *processor.encode_question(EVERYTHING_QUESTIONS[0]), *answer]
             output = model.model(input_ids=torch.tensor([ids]), pixel_values=images.pixel_values[row : row + 1])
             for place, token in enumerate(ids):
@@ -41,8 +42,8 @@ def set_prompts(
                 if role is not None and role.kind == "segment":
                     prompt = model.text_fc(output.last_hidden_state[0, place - 1])
                     found.setdefault(INGREDIENTS[names[role.number - 1]].number, []).append(prompt)
-    for number, prompts in found.items():
-        scaffold.prompts.weight[number] = torch.stack(prompts).mean(0)
+    for number, written in found.items():
+        scaffold.prompts.weight[number] = torch.stack(written).mean(0)
     model.train()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -13,6 +13,7 @@ from foodbench.core.errors import DataMissing, UsageError
 
 Positive = Annotated[int, Field(gt=0)]
 Rate = Annotated[float, Field(gt=0)]
+Recipe = TypeVar("Recipe", bound=BaseModel)
 
 
 class _Section(BaseModel):
@@ -166,7 +167,17 @@ class TrainSettings(_Section):
 
 
 def load_settings(path: Path) -> TrainSettings:
+    """Read a recipe of the kitchen size; raises as `load_recipe`."""
+    return load_recipe(path, TrainSettings, hint="See baselines/foodlmm/settings.py.")
+
+
+def load_recipe(path: Path, kind: type[Recipe], *, hint: str) -> Recipe:
     """Read a recipe.
+
+    Args:
+        path: a YAML file.
+        kind: what it must be.
+        hint: where to see what is right.
 
     Raises:
         DataMissing: no such file.
@@ -177,10 +188,10 @@ def load_settings(path: Path) -> TrainSettings:
     except OSError as error:
         raise DataMissing(f"Cannot read {path}.", hint="Give a recipe with --config.") from error
     try:
-        return TrainSettings.model_validate(yaml.safe_load(text))
+        return kind.model_validate(yaml.safe_load(text))
     except yaml.YAMLError as error:
         raise UsageError(f"{path} is not valid YAML.", hint=str(error).splitlines()[0]) from error
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise UsageError(f"{path}: {where}: {first['msg']}.", hint="See baselines/foodlmm/settings.py.") from error
+        where = ".".join(map(str, first["loc"])) or "recipe"
+        raise UsageError(f"{path}: {where}: {first['msg']}.", hint=hint) from error

@@ -14,7 +14,7 @@ import numpy as np
 
 from foodbench.data.kitchen.ingredients import INGREDIENT_NAMES, INGREDIENTS
 from foodbench.data.kitchen.meal_talk import Share
-from foodbench.models.foodlmm.tokens import PORTION_HEADS, portion_token, segment_token, total_token
+from foodbench.models.foodlmm.tokens import PORTION_HEADS, portion_token, total_token
 from foodbench.tasks import prompts
 
 DISH_QUESTIONS = (
@@ -134,27 +134,9 @@ def _some_of(rng: np.random.Generator, options: Sequence[str], count: int) -> li
     return [options[index] for index in rng.permutation(len(options))[:count]]
 
 
-def enumerate_names(names: Sequence[str]) -> str:
-    """The names as in running text: "a, b and c"."""
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-
-
-def is_plural(name: str) -> bool:
-    """Whether a noun takes "are"; the rule of FoodLMM's released code."""
-    return name.endswith("es") or (name.endswith("s") and not name.endswith(("us", "is")))
-
-
-def masks_sentence(names: Sequence[str]) -> str:
-    """The answer that gives each name its mask."""
-    verb = "are" if is_plural(names[0]) else "is"
-    parts = [f"The {names[0]} {verb} masked as {segment_token(1)}"]
-    parts += [f"{name} as {segment_token(number)}" for number, name in enumerate(names[1:], start=2)]
-    return ", ".join(parts) + "."
-
-
 def refusal_sentence(name: str) -> str:
     """The answer about something that is not there."""
-    return f"The {name} {'are' if is_plural(name) else 'is'} not found in this picture."
+    return f"The {name} {'are' if prompts.is_plural(name) else 'is'} not found in this picture."
 
 
 def totals_sentence() -> str:
@@ -217,7 +199,7 @@ def refer_answer(facts: PlateFacts, asked: Sequence[str]) -> tuple[str, tuple[st
     What is there comes first, in the order of the question; then one refusal for each thing that is not.
     """
     present = tuple(name for name in asked if name in facts.ingredients)
-    sentences = [masks_sentence(present)] if present else []
+    sentences = [prompts.masks_sentence(present)] if present else []
     sentences += [refusal_sentence(name) for name in asked if name not in facts.ingredients]
     return " ".join(sentences), present
 
@@ -231,12 +213,12 @@ def refer_turn(facts: PlateFacts, rng: np.random.Generator) -> Turn:
     absent_chance = float(rng.choice((0.0, 0.5, 1.0), p=(0.5, 0.25, 0.25)))
     asked = draw_names(facts, rng, count, absent_chance)
     answer, present = refer_answer(facts, asked)
-    return Turn(take_one(rng, REFER_QUESTIONS).format(enumerate_names(asked)), answer, present)
+    return Turn(take_one(rng, REFER_QUESTIONS).format(prompts.enumerate_names(asked)), answer, present)
 
 
 def everything_turn(facts: PlateFacts, rng: np.random.Generator) -> Turn:
     """Where is each thing on the plate?"""
-    return Turn(take_one(rng, EVERYTHING_QUESTIONS), masks_sentence(facts.ingredients), facts.ingredients)
+    return Turn(take_one(rng, EVERYTHING_QUESTIONS), prompts.masks_sentence(facts.ingredients), facts.ingredients)
 
 
 def total_turn(facts: PlateFacts, rng: np.random.Generator) -> Turn:
@@ -254,7 +236,7 @@ def _portions_turn(
     present = tuple(name for name in asked if name in facts.ingredients)
     sentences = [sentence(name, number) for number, name in enumerate(present, start=1)]
     sentences += [refusal_sentence(name) for name in asked if name not in facts.ingredients]
-    return Turn(take_one(rng, questions).format(enumerate_names(asked)), " ".join(sentences), present)
+    return Turn(take_one(rng, questions).format(prompts.enumerate_names(asked)), " ".join(sentences), present)
 
 
 def portion_turn(facts: PlateFacts, rng: np.random.Generator) -> Turn:

@@ -19,7 +19,6 @@ from baselines.foodlmm.templates import (
     INGREDIENT_QUESTIONS,
     PORTION_QUESTIONS,
     PlateFacts,
-    enumerate_names,
 )
 from foodbench.core.types import NUTRIENTS, Nutrition
 from foodbench.data.kitchen import Plate, plate_seed, render
@@ -132,7 +131,7 @@ class Examiner:
         for count in (1, 3):
             plates = [entry for entry in self._plates if len(entry.facts.ingredients) >= count]
             asked = [[str(name) for name in rng.permutation(entry.facts.ingredients)[:count]] for entry in plates]
-            questions = [str(rng.choice(prompts.REFER)).format(ingredient=enumerate_names(names)) for names in asked]
+            questions = [_refer_question(names, rng) for names in asked]
             answers = self._ask(model, processor, questions, 16 + 14 * count, plates)
             results |= _mask_scores(plates, asked, answers, f"refer{count}")
         return results
@@ -144,7 +143,7 @@ class Examiner:
             for entry in self._plates:
                 elsewhere = [name for name in INGREDIENT_NAMES if name not in entry.facts.ingredients]
                 asked.append([str(name) for name in rng.permutation(elsewhere)[:count]])
-            questions = [str(rng.choice(prompts.REFER)).format(ingredient=enumerate_names(names)) for names in asked]
+            questions = [_refer_question(names, rng) for names in asked]
             answers = self._ask(model, processor, questions, 16 + 14 * count)
             refused = [not answer.masks and "not found" in answer.text for answer in answers]
             results[f"absent{count}"] = float(np.mean(refused))
@@ -166,6 +165,10 @@ class Examiner:
         results |= _nutrition_errors([answer.portions.get(1) for answer in portions], truth, "portion")
         results |= _nutrition_errors([answer.portions.get(1) for answer in calories], truth, "calories", ("kcal",))
         return results
+
+
+def _refer_question(names: list[str], rng: np.random.Generator) -> str:
+    return str(rng.choice(prompts.REFER)).format(ingredient=prompts.enumerate_names(names))
 
 
 def _nutrition_errors(

@@ -83,11 +83,11 @@ class PictureCache:
 
     def encode(self, prepared: Prepared) -> list[Encoded]:
         """What is known of each request's picture, with its features."""
-        # Another batch may have pushed out what was known when this one was prepared.
-        for key in dict.fromkeys(prepared.keys):
-            if key not in self._known and key not in prepared.views:
+        new = [key for key in prepared.images if key not in self._known]
+        for key in new:
+            # Another batch may have pushed out what was known when this one was prepared.
+            if key not in prepared.views:
                 prepared.views[key] = self._view(prepared.images[key])
-        new = [key for key in dict.fromkeys(prepared.keys) if key not in self._known]
         if new:
             pixels = self._on_device(torch.cat([prepared.views[key]["pixel_values"] for key in new]))
             for key, features in zip(new, self._model.encode_images(pixels), strict=True):

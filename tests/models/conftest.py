@@ -1,9 +1,10 @@
-"""A toy tokenizer in the layout of FoodLMM's released checkpoint."""
+"""A toy tokenizer and small checkpoints in the layouts of FoodLMM's and LISA's releases."""
 
 from __future__ import annotations
 
 import base64
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import REPOSITORY
+from tests.models.released_layout import ReleasedCheckpoint, write_released
 
 WriteFolder = Callable[..., Path]
 
@@ -38,3 +40,21 @@ def tokenizer_folder(legacy_golden: dict[str, Any], tmp_path_factory: pytest.Tem
         return folder
 
     return write
+
+
+@pytest.fixture(scope="module")
+def foodlmm(tmp_path_factory: pytest.TempPathFactory) -> ReleasedCheckpoint:
+    return write_released(tmp_path_factory.mktemp("foodlmm"))
+
+
+@pytest.fixture(scope="module")
+def lisa(tmp_path_factory: pytest.TempPathFactory) -> ReleasedCheckpoint:
+    return write_released(tmp_path_factory.mktemp("lisa"), nutrition=False)
+
+
+@pytest.fixture
+def broken(foodlmm: ReleasedCheckpoint, tmp_path: Path) -> ReleasedCheckpoint:
+    """A copy that a test may damage."""
+    folder = tmp_path / "broken"
+    shutil.copytree(foodlmm.folder, folder)
+    return ReleasedCheckpoint(folder, foodlmm.vision, foodlmm.model, foodlmm.added)

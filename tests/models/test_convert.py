@@ -45,24 +45,6 @@ OURS = ("mass", "cal", "fat", "carb", "pro")
 THEIRS = ("mass", "calorie", "fat", "carb", "protein")
 
 
-@pytest.fixture(scope="module")
-def foodlmm(tmp_path_factory: pytest.TempPathFactory) -> ReleasedCheckpoint:
-    return write_released(tmp_path_factory.mktemp("foodlmm"))
-
-
-@pytest.fixture(scope="module")
-def lisa(tmp_path_factory: pytest.TempPathFactory) -> ReleasedCheckpoint:
-    return write_released(tmp_path_factory.mktemp("lisa"), nutrition=False)
-
-
-@pytest.fixture
-def broken(foodlmm: ReleasedCheckpoint, tmp_path: Path) -> ReleasedCheckpoint:
-    """A copy that a test may damage."""
-    folder = tmp_path / "broken"
-    shutil.copytree(foodlmm.folder, folder)
-    return ReleasedCheckpoint(folder, foodlmm.vision, foodlmm.model, foodlmm.added)
-
-
 def pixels(seed: int, side: int) -> torch.Tensor:
     return torch.randn(3, side, side, generator=torch.Generator().manual_seed(seed))
 

@@ -14,26 +14,7 @@ import torch
 from safetensors.torch import save_file
 
 from tests.models.conversion import edit, refused, run, state_of
-from tests.models.released_layout import HEADS, ReleasedCheckpoint, write_released, write_shards
-
-
-@pytest.fixture(scope="module")
-def foodlmm(tmp_path_factory: pytest.TempPathFactory) -> ReleasedCheckpoint:
-    return write_released(tmp_path_factory.mktemp("foodlmm"))
-
-
-@pytest.fixture(scope="module")
-def lisa(tmp_path_factory: pytest.TempPathFactory) -> ReleasedCheckpoint:
-    return write_released(tmp_path_factory.mktemp("lisa"), nutrition=False)
-
-
-@pytest.fixture
-def broken(foodlmm: ReleasedCheckpoint, tmp_path: Path) -> ReleasedCheckpoint:
-    """A copy that a test may damage."""
-    folder = tmp_path / "broken"
-    shutil.copytree(foodlmm.folder, folder)
-    return ReleasedCheckpoint(folder, foodlmm.vision, foodlmm.model, foodlmm.added)
-
+from tests.models.released_layout import HEADS, ReleasedCheckpoint, write_shards
 
 BAD_STATES: dict[str, tuple[Callable[[dict[str, torch.Tensor]], Any], str, str]] = {
     "missing": (

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from foodbench.core.errors import DataMissing, UsageError
+from baselines.foodlmm.settings import load_recipe
+from foodbench.core.errors import UsageError
 
 Positive = Annotated[int, Field(gt=0)]
 Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -148,26 +148,8 @@ class TrainSettings(_Section):
 
 
 def load_settings(path: Path) -> TrainSettings:
-    """Read a recipe.
-
-    Raises:
-        DataMissing: no such file.
-        UsageError: not YAML, or wrong keys or values.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise DataMissing(f"Cannot read {path}.", hint="Give a recipe with --config.") from error
-    try:
-        return TrainSettings.model_validate(yaml.safe_load(text))
-    except yaml.YAMLError as error:
-        raise UsageError(f"{path} is not valid YAML.", hint=str(error).splitlines()[0]) from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "recipe"
-        raise UsageError(
-            f"{path}: {where}: {first['msg']}.", hint="See baselines/foodlmm/paper/settings.py."
-        ) from error
+    """Read a recipe of the paper's size; raises as `load_recipe`."""
+    return load_recipe(path, TrainSettings, hint="See baselines/foodlmm/paper/settings.py.")
 
 
 def learning_rate(settings: OptimiserSettings, step: int) -> float:
