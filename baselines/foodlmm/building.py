@@ -91,6 +91,7 @@ def build_config(settings: ModelSettings, processor: FoodLMMProcessor, nutrition
         ),
         image_seq_length=processor.image_seq_length,
         vision_feature_layer=-1,
+        nutrition_heads=settings.max_segments > 0,
         nutrition_scale=nutrition_scale,
         bos_token_id=tokenizer.bos_token_id,
         eos_token_id=tokenizer.eos_token_id,
@@ -109,8 +110,9 @@ def build_model(config: FoodLMMConfig, seed: int) -> FoodLMMForConditionalGenera
         # Rounded to half precision at once, because that is how the checkpoint will hold it.
         frequencies.normal_(0, 1).copy_(frequencies.half().float())
         model.sam.vision_encoder.pos_embed.normal_(0, 0.02)
-        for head in model.heads.values():
-            head.bias.fill_(1.0)  # the mean, in units of `nutrition_scale`
+        if config.nutrition_heads:
+            for head in model.heads.values():
+                head.bias.fill_(1.0)  # the mean, in units of `nutrition_scale`
     frequencies.requires_grad_(False)
     return model
 

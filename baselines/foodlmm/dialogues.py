@@ -1,4 +1,4 @@
-"""Conversations about one plate: the families that stage 2 adds to those of `templates`.
+"""Conversations about one plate: the families that stage 2 adds to those of `templates`, and LISA's one.
 
 FoodLMM learns reasoning segmentation and nutrition talk from FoodReasonSeg and FoodDialogues, whose kitchen editions
 are made by the same generators; training draws its own dialogues about its own plates, so that none of the benchmark's
@@ -25,7 +25,7 @@ from baselines.foodlmm.templates import (
 from foodbench.data.kitchen.ingredients import INGREDIENTS
 from foodbench.data.kitchen.meal_talk import Meal, meal_rounds
 from foodbench.data.kitchen.reasoning import Style, ingredient_of, reasoning_rounds
-from foodbench.models.foodlmm.tokens import PORTION_HEADS, portion_token, total_token
+from foodbench.models.foodlmm.tokens import PORTION_HEADS, SEGMENT_TOKEN, portion_token, total_token
 from foodbench.tasks import prompts
 
 _MENTION = re.compile(r"\{([^{}]*)\} \[SEG(\d+)\]")
@@ -36,6 +36,7 @@ _SEVERAL = (*(wording.replace("{ingredients}", "{}") for wording in prompts.REFE
 _STEPS_SHARE = 0.4
 _STEPS_QUESTIONS = (prompts.INSTRUCTIONS, "How do I cook this dish?", "What are the steps to make this meal?")
 _RECIPE_QUESTIONS = (prompts.RECIPE, "Give me the recipe of this dish.", "Write a recipe for the meal in this image.")
+_LISA_ANSWERS = (f"It is {SEGMENT_TOKEN}.", f"Here it is: {SEGMENT_TOKEN}.", f"This is {SEGMENT_TOKEN}.")
 _COUNTS = (0.2, 0.15, 0.25, 0.15, 0.25)
 """Chances of one to five names."""
 
@@ -48,6 +49,12 @@ def refer_many(facts: PlateFacts, rng: np.random.Generator) -> Conversation:
     answer, present = refer_answer(facts, asked)
     wordings = REFER_QUESTIONS if len(asked) == 1 else _SEVERAL
     return (Turn(take_one(rng, wordings).format(prompts.enumerate_names(asked)), answer, present),)
+
+
+def refer_one(facts: PlateFacts, rng: np.random.Generator) -> Conversation:
+    """Where is this one thing, which is there? All that LISA is asked; its answers have one `[SEG]`."""
+    name = take_one(rng, facts.ingredients)
+    return (Turn(take_one(rng, REFER_QUESTIONS).format(name), take_one(rng, _LISA_ANSWERS), (name,)),)
 
 
 def breakdown(facts: PlateFacts, rng: np.random.Generator) -> Conversation:
@@ -136,10 +143,11 @@ def numbered_tokens(answer: str) -> tuple[str, tuple[float, ...]]:
 CONVERSATIONS: dict[str, Callable[[PlateFacts, np.random.Generator], Conversation]] = {
     **FAMILIES,
     "refer_many": refer_many,
+    "refer_one": refer_one,
     "breakdown": breakdown,
     "cooking": cooking,
     "reasoning": reasoning,
     "reasoning_alone": reasoning_alone,
     "meal_talk": meal_talk,
 }
-"""All families of both stages by name."""
+"""All families by name."""

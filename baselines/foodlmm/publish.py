@@ -10,22 +10,33 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import save_model
+from torch import nn
 
 from foodbench.core.files import atomic_write, atomic_write_json
 from foodbench.models.foodlmm import FoodLMMForConditionalGeneration, FoodLMMProcessor
 
+SCAFFOLD = "scaffold.safetensors"
+"""Beside a checkpoint that is only pretrained: the parts of training that the next stage goes on with."""
 _LOADING_OPTIONS = ("backend", "is_local", "local_files_only")
 """How a tokenizer was loaded, which transformers would write down as if it were a property of it."""
 _PACKAGES = ("torch", "transformers", "tokenizers", "numpy", "pillow", "safetensors")
 
 
-def save_checkpoint(model: FoodLMMForConditionalGeneration, processor: FoodLMMProcessor, folder: Path) -> None:
-    """Write configuration, half-precision weights (safetensors), tokenizer and processor."""
+def save_checkpoint(
+    model: FoodLMMForConditionalGeneration,
+    processor: FoodLMMProcessor,
+    folder: Path,
+    scaffold: nn.Module | None = None,
+) -> None:
+    """Write configuration, half-precision weights (safetensors), tokenizer, processor, and the scaffold if given."""
     half = copy.deepcopy(model).to(torch.float16)
     half.save_pretrained(folder)
     for name in _LOADING_OPTIONS:
         processor.tokenizer.init_kwargs.pop(name, None)
     processor.save_pretrained(folder)
+    if scaffold is not None:
+        save_model(scaffold, str(folder / SCAFFOLD))
 
 
 def versions() -> dict[str, str]:

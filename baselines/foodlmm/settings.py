@@ -57,7 +57,7 @@ class ModelSettings(_Section):
 
     Attributes:
         vocab_size: of the byte-pair tokenizer, special tokens not counted.
-        max_segments: numbered ingredients.
+        max_segments: numbered ingredients; 0 makes a LISA, which has one `[SEG]` and no nutrition heads.
         image_size: side of both branches' input in pixels.
         clip_patch, sam_patch: patch sides in pixels.
         clip_hidden, clip_layers, text_hidden, text_layers, sam_hidden, sam_layers: widths and depths.
@@ -65,7 +65,7 @@ class ModelSettings(_Section):
     """
 
     vocab_size: Positive
-    max_segments: Positive
+    max_segments: Annotated[int, Field(ge=0)]
     image_size: Positive
     clip_patch: Positive
     clip_hidden: Positive
@@ -139,7 +139,7 @@ class TrainSettings(_Section):
         start_from: folder of a trained checkpoint to go on from, relative to the repository.
         model: shapes of a new model instead.
         pretrain: a new model's first stage.
-        joint: the stage that trains everything.
+        joint: the stage that trains everything; without it others go on from the pretrained checkpoint.
     """
 
     seed: int
@@ -151,7 +151,7 @@ class TrainSettings(_Section):
     start_from: Path | None = None
     model: ModelSettings | None = None
     pretrain: StageSettings | None = None
-    joint: JointSettings
+    joint: JointSettings | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> TrainSettings:
@@ -161,6 +161,8 @@ class TrainSettings(_Section):
             raise ValueError("either start_from (a checkpoint) or model (shapes of a new one) must be given")
         if (self.start_from is None) != (self.pretrain is not None):
             raise ValueError("a new model needs the stage pretrain, a trained one must not have it")
+        if self.start_from is not None and self.joint is None:
+            raise ValueError("the stage joint is missing: there is nothing to train")
         if self.model is not None and self.model.image_size != self.data.side:
             raise ValueError(f"data.side is {self.data.side}, but model.image_size {self.model.image_size}")
         return self

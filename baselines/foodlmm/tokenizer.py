@@ -37,7 +37,7 @@ def train_tokenizer(vocab_size: int, max_segments: int, seed: int) -> Any:
 
     Args:
         vocab_size: without special tokens.
-        max_segments: numbered ingredients.
+        max_segments: numbered ingredients; 0 for LISA's one token.
         seed: of the corpus.
 
     Returns:

@@ -13,7 +13,7 @@ import shlex
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 # Idle threads that spin take the core from the thread that has work; must be set before torch is imported.
@@ -22,6 +22,11 @@ os.environ.setdefault("GOMP_SPINCOUNT", "0")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 from foodbench.core.errors import FoodbenchError
+
+if TYPE_CHECKING:
+    from baselines.foodlmm.settings import TrainSettings
+    from baselines.foodlmm.training import Outcome
+    from baselines.foodlmm.validation import Examiner
 
 
 def _arguments(argv: list[str] | None) -> argparse.Namespace:
@@ -37,13 +42,9 @@ def run(config: Path, out: Path, cache: Path, workers: int) -> None:
     """Render, train, measure, publish."""
     from baselines.foodlmm.plates import load_plates
     from baselines.foodlmm.progress import Reporter
-    from baselines.foodlmm.publish import draw_curve, save_checkpoint, save_training_record, versions
     from baselines.foodlmm.settings import load_settings
     from baselines.foodlmm.training import Trainer
     from baselines.foodlmm.validation import Examiner, render_plates
-    from foodbench.adapters.foodlmm import load_checkpoint
-    from foodbench.core.files import AppendLog, read_json_lines
-    from foodbench.core.hashing import sha256_file
 
     settings = load_settings(config)
     data, began = settings.data, time.monotonic()
@@ -58,38 +59,52 @@ def run(config: Path, out: Path, cache: Path, workers: int) -> None:
             workers=workers,
             on_progress=reporter.advance,
         )
-        rendered = time.monotonic()
+        seconds = {"render": time.monotonic() - began}
         val_plates = render_plates(data, "val", data.val_plates)
         examiner = Examiner(val_plates[: data.monitor_plates])
         outcome = Trainer(settings, plates, out, reporter, examiner).run()
-        trained = time.monotonic()
-        checkpoint = out / "checkpoint"
-        save_checkpoint(outcome.model, outcome.processor, checkpoint)
+        measured = publish(settings, outcome, Examiner(val_plates), out, seconds)
+        reporter.say(f"checkpoint in {out / 'checkpoint'}: {measured or 'pretrained'}")
+
+
+def publish(
+    settings: TrainSettings, outcome: Outcome, examiner: Examiner, out: Path, seconds: dict[str, float]
+) -> dict[str, float]:
+    """Write the checkpoint with its record and curve; returns what was measured on it.
+
+    A model that is only pretrained cannot speak yet: it is not measured, and its scaffold stays with it.
+    """
+    from baselines.foodlmm.publish import draw_curve, save_checkpoint, save_training_record, versions
+    from foodbench.adapters.foodlmm import load_checkpoint
+    from foodbench.core.files import AppendLog, read_json_lines
+    from foodbench.core.hashing import sha256_file
+
+    began, checkpoint = time.monotonic(), out / "checkpoint"
+    save_checkpoint(outcome.model, outcome.processor, checkpoint, None if settings.joint else outcome.scaffold)
+    measured: dict[str, float] = {}
+    if settings.joint:
         # Measured on what is published: reloaded, weights rounded to half precision.
-        model, reloaded = load_checkpoint(checkpoint)
-        measured = Examiner(val_plates).measure(model, reloaded)
+        measured = examiner.measure(*load_checkpoint(checkpoint))
         with AppendLog(out / "log.jsonl") as log:
-            log.append({"stage": "joint", "step": settings.joint.steps, "val": measured, "plates": len(val_plates)})
-        draw_curve(list(read_json_lines(out / "log.jsonl")), out / "curve.png")
-        save_training_record(
-            checkpoint,
-            {
-                "command": shlex.join(["python", *sys.argv]),
-                "settings": settings.model_dump(mode="json"),
-                "start_from_sha256": _weights_of(settings.start_from),
-                "seed": settings.seed,
-                "versions": versions(),
-                "parameters": sum(parameter.numel() for parameter in model.parameters()),
-                "weights_sha256": sha256_file(checkpoint / "model.safetensors"),
-                "seconds": {
-                    "render": round(rendered - began),
-                    "train": round(_training_seconds(list(read_json_lines(out / "log.jsonl")))),
-                    "measure": round(time.monotonic() - trained),
-                },
-                "val": {"plates": len(val_plates), **measured},
-            },
-        )
-        reporter.say(f"checkpoint in {checkpoint}: {measured}")
+            log.append({"stage": "joint", "step": settings.joint.steps, "val": measured, "plates": len(examiner)})
+    log_records = list(read_json_lines(out / "log.jsonl"))
+    draw_curve(log_records, out / "curve.png")
+    seconds = {**seconds, "train": _training_seconds(log_records), "measure": time.monotonic() - began}
+    save_training_record(
+        checkpoint,
+        {
+            "command": shlex.join(["python", *sys.argv]),
+            "settings": settings.model_dump(mode="json"),
+            "start_from_sha256": _weights_of(settings.start_from),
+            "seed": settings.seed,
+            "versions": versions(),
+            "parameters": sum(parameter.numel() for parameter in outcome.model.parameters()),
+            "weights_sha256": sha256_file(checkpoint / "model.safetensors"),
+            "seconds": {name: round(value) for name, value in seconds.items()},
+            "val": {"plates": len(examiner), **measured} if measured else None,
+        },
+    )
+    return measured
 
 
 def _weights_of(start_from: Path | None) -> str | None:

@@ -12,15 +12,17 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors.torch import load_model
 
-from baselines.foodlmm.building import Scaffold, begin
+from baselines.foodlmm.building import REPOSITORY, Scaffold, begin
 from baselines.foodlmm.losses import Losses, joint_losses, pretraining_losses
 from baselines.foodlmm.packing import Packer, image_batch
 from baselines.foodlmm.plates import Plates
 from baselines.foodlmm.progress import Reporter
 from baselines.foodlmm.prompting import set_prompts
+from baselines.foodlmm.publish import SCAFFOLD
 from baselines.foodlmm.schedule import Optimizers, learning_rate
-from baselines.foodlmm.settings import StageSettings, TrainSettings
+from baselines.foodlmm.settings import JointSettings, StageSettings, TrainSettings
 from baselines.foodlmm.validation import Examiner
 from foodbench.core.errors import CheckpointError, FoodbenchError
 from foodbench.core.files import AppendLog, atomic_write, read_json_lines
@@ -39,10 +41,12 @@ class Outcome:
     Attributes:
         model: the trained model.
         processor: its processor.
+        scaffold: what helped to train it.
     """
 
     model: FoodLMMForConditionalGeneration
     processor: FoodLMMProcessor
+    scaffold: Scaffold
 
 
 class Trainer:
@@ -70,7 +74,7 @@ class Trainer:
         self._examiner = examiner
         self.model, self.processor = begin(settings, plates.nutrition_scale())
         self.scaffold = Scaffold(self.model.config, self.processor)
-        self._packer = Packer(plates, self.processor, self.model.roles(), settings.joint)
+        self._packer: Packer | None = None
 
     def run(self, stop_after: int | None = None) -> Outcome:
         """Train from the saved state, if any, to the end.
@@ -83,8 +87,8 @@ class Trainer:
             StorageFull: state or log cannot be written.
         """
         first_stage, first_step, optimizer_state = self._resume()
-        if self._settings.start_from and not first_step:
-            set_prompts(self.model, self.processor, self.scaffold, self._plates)
+        if not first_step:
+            self._take_over_scaffold()
         self._trim_log(first_stage, first_step)
         budget = stop_after
         with AppendLog(self._log_path) as log:
@@ -100,7 +104,17 @@ class Trainer:
                     if not budget:
                         break
                 first_step, optimizer_state = 0, None
-        return Outcome(self.model, self.processor)
+        return Outcome(self.model, self.processor, self.scaffold)
+
+    def _take_over_scaffold(self) -> None:
+        """What training began with elsewhere: it lies beside a pretrained checkpoint, and a trained one shows it."""
+        if self._settings.start_from is None:
+            return
+        kept = REPOSITORY / self._settings.start_from / SCAFFOLD
+        if kept.is_file():
+            load_model(self.scaffold, kept)
+        else:
+            set_prompts(self.model, self.processor, self.scaffold, self._plates)
 
     def _run_stage(self, name: str, stage: StageSettings, optimizers: Optimizers, steps: range, log: AppendLog) -> None:
         losses_at: Callable[[int, StageSettings], Losses] = getattr(self, f"_{name}_losses")
@@ -120,7 +134,7 @@ class Trainer:
                 log.append({**record, "steps_per_second": round(rate, 3)})
                 window = []
             self._reporter.advance(note=_note(losses))
-            if self._examiner and name == self._stages[-1] and self._time_to_measure(done, stage.steps):
+            if self._examiner and name == "joint" and self._time_to_measure(done, stage.steps):
                 measured = self._examiner.measure(self.model, self.processor)
                 log.append({"stage": name, "step": done, "val": measured})
                 self._reporter.say(f"step {done}: {json.dumps(measured)}")
@@ -144,12 +158,14 @@ class Trainer:
             masks += [(row, INGREDIENTS[names[place]].number) for place in chosen]
         return pretraining_losses(self.model, self.scaffold, images, torch.tensor(masks))
 
-    def _joint_losses(self, step: int, stage: StageSettings) -> Losses:
+    def _joint_losses(self, step: int, stage: JointSettings) -> Losses:
         rng = np.random.default_rng([self._settings.seed, 1, step])
         indices = self._indices(stage, rng)
         images = image_batch(self._plates, indices, self.processor, rng)
+        if self._packer is None:
+            self._packer = Packer(self._plates, self.processor, self.model.roles(), stage)
         turns = self._packer.turns(indices, rng)
-        return joint_losses(self.model, self.scaffold, images, turns, self._settings.joint)
+        return joint_losses(self.model, self.scaffold, images, turns, stage)
 
     def _save(self, stage: str, step: int, optimizers: Optimizers) -> None:
         buffer = io.BytesIO()

@@ -92,6 +92,9 @@ class Examiner:
         self._pictures = {id(entry): other.picture for entry, other in zip(plates, shown or plates, strict=True)}
         self._seed = seed
 
+    def __len__(self) -> int:
+        return len(self._plates)
+
     def measure(self, model: FoodLMMForConditionalGeneration, processor: FoodLMMProcessor) -> dict[str, float]:
         """All metrics, as fractions (errors of nutrition too: mean absolute error over mean truth)."""
         training = model.training
@@ -194,7 +197,8 @@ def _mask_scores(
     for entry, names, answer in zip(plates, asked, answers, strict=True):
         masks: dict[str, NDArray[np.bool_]] = {}
         for labelled in answer.masks:
-            masks.setdefault(labelled.label, labelled.mask)
+            # Asked for one thing, LISA answers "It is [SEG]": whatever it is called, it is that.
+            masks.setdefault(names[0] if len(names) == 1 else labelled.label, labelled.mask)
         for name in names:
             wanted = entry.plate.mask(name)
             drawn = masks.get(name, np.zeros_like(wanted))

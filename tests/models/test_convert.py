@@ -74,20 +74,22 @@ def test_foodlmm_computes_the_same_before_and_after(foodlmm: ReleasedCheckpoint,
     added = foodlmm.added
     numbered = [added[token] for token in ("[SEG1]", "[MASS1]", "[CAL1]", "[SEG2]", "[SEG7]", "[FAT20]")]
     totals = [added[f"[{name}_TOTAL]"] for name in ("MASS", "CAL", "FAT", "CARB", "PRO")]
-    answer = [70, *numbered[:3], 71, 72, *numbered[3:], 80, *totals, added["[CARB2]"], 90, added["[PRO3]"]]
+    # LISA's [SEG] draws as well, and has no number.
+    plain = added["[SEG]"]
+    answer = [70, *numbered[:3], 71, plain, 72, *numbered[3:], 80, *totals, added["[CARB2]"], 90, added["[PRO3]"]]
     prompt = prompt_of(foodlmm)
     inputs = inputs_for(foodlmm, prompt)
 
     before = foodlmm.model
     logits, prompts = before.run([*prompt, *answer], foodlmm.features(inputs["pixel_values"][0]))
-    segments = [added[f"[SEG{number}]"] for number in range(1, 21)]
+    segments = [plain, *(added[f"[SEG{number}]"] for number in range(1, 21))]
     masks = before.model.visual_model(inputs["sam_pixel_values"][0], before.read([*prompt, *answer], prompts, segments))
 
     ids = torch.cat([inputs["input_ids"], torch.tensor([answer])], dim=1)
     after = model(input_ids=ids, pixel_values=inputs["pixel_values"])
     torch.testing.assert_close(after.logits[0], logits, rtol=1e-4, atol=1e-4)
     read = model.force_answers(**inputs, answer_ids=[answer])[0]
-    assert [segment.number for segment in read.segments] == [1, 2, 7]
+    assert [segment.number for segment in read.segments] == [1, 0, 2, 7]
     ours = torch.stack([segment.logits for segment in read.segments])
     # Masks of different tokens are different masks, or equality would say little.
     assert (masks[0] - masks[1]).abs().max() > 0.1

@@ -18,6 +18,7 @@ class FoodLMMConfig(LlavaConfig):
         max_segments: how many numbered ingredients there are tokens for (the paper: 20). LISA, whose one token is
             `[SEG]`, is a model of one number.
         segment_token_ids: ids of `[SEG1]` .. `[SEGn]`; of LISA, the id of `[SEG]`.
+        plain_segment_token_id: id of the `[SEG]` that the released FoodLMM keeps from LISA; a mask without a number.
         nutrition_token_ids: per head in the order of `HEADS`: n ids of an ingredient head, one id of a total head.
         nutrition_scale: per head, the unit that it predicts in (value = output * scale). Ones in the paper; the small
             model uses the means of its training data, which brings all heads to the same learning rate.
@@ -33,6 +34,7 @@ class FoodLMMConfig(LlavaConfig):
     projector_type: Literal["mlp", "linear"] = "mlp"
     max_segments: int = 20
     segment_token_ids: list[int] | None = None
+    plain_segment_token_id: int | None = None
     nutrition_token_ids: list[list[int]] | None = None
     nutrition_scale: list[float] | None = None
     nutrition_heads: bool = True
@@ -97,6 +99,7 @@ class FoodLMMConfig(LlavaConfig):
             projector_type="linear",
             max_segments=20,
             segment_token_ids=ids[0],
+            plain_segment_token_id=first_total_id - 1,
             nutrition_token_ids=[*ids[1:], *([first_total_id + place] for place in range(len(PORTION_HEADS)))],
         )
 

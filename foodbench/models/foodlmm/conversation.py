@@ -16,11 +16,10 @@ from foodbench.core.errors import CheckpointError, UsageError
 from foodbench.models.foodlmm.tokenization_legacy import (
     IMAGE_END_TOKEN,
     IMAGE_START_TOKEN,
-    SEGMENT_TOKEN,
     LegacyLlamaTokenizer,
     Part,
 )
-from foodbench.models.foodlmm.tokens import IMAGE_TOKEN, special_tokens
+from foodbench.models.foodlmm.tokens import IMAGE_TOKEN, SEGMENT_TOKEN, special_tokens
 
 Turn = tuple[str, str | None]
 """A question and its answer; the answer to come is None."""

@@ -152,7 +152,10 @@ class FoodLMMForConditionalGeneration(LlavaForConditionalGeneration):
 
     def roles(self) -> dict[int, TokenRole]:
         """What each special token id asks for."""
-        return token_roles(self.config.segment_token_ids or [], self.config.nutrition_token_ids or [])
+        config = self.config
+        return token_roles(
+            config.segment_token_ids or [], config.nutrition_token_ids or [], config.plain_segment_token_id
+        )
 
     @torch.no_grad()
     def generate_answers(

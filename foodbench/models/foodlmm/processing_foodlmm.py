@@ -24,6 +24,7 @@ from foodbench.models.foodlmm.tokens import (
     HEAD_NUTRIENTS,
     IMAGE_TOKEN,
     PORTION_HEADS,
+    SEGMENT_TOKEN,
     portion_token,
     segment_token,
     special_tokens,
@@ -65,7 +66,8 @@ class FoodLMMProcessor(ProcessorMixin):
 
     Attributes:
         image_seq_length: how many placeholder tokens a picture takes.
-        max_segments: how many numbered ingredients the tokenizer has tokens for.
+        max_segments: how many numbered ingredients the tokenizer has tokens for; 0 for a small LISA, whose one token
+            is `[SEG]`.
         prompt_format: the prompt around `{image}` and `{question}`; only without `conversation`.
         conversation: a released model's way to prompt, one of `STYLES`; its tokenizer is the legacy one.
         context: positions of the language model; a longer prompt is refused. Only with `conversation`.
@@ -166,9 +168,17 @@ class FoodLMMProcessor(ProcessorMixin):
                 "image_token_index": found.image_patch,
                 "max_segments": len(found.segments) or 1,
                 "segment_token_ids": list(found.segments) or [found.segment],
+                "plain_segment_token_id": found.segment if found.segments else None,
                 "nutrition_token_ids": [list(ids) for ids in found.nutrition] or None,
             }
         to_id = self.tokenizer.convert_tokens_to_ids
+        if not self.max_segments:
+            return {
+                "image_token_index": to_id(IMAGE_TOKEN),
+                "max_segments": 1,
+                "segment_token_ids": [to_id(SEGMENT_TOKEN)],
+                "nutrition_token_ids": None,
+            }
         numbers = range(1, self.max_segments + 1)
         return {
             "image_token_index": to_id(IMAGE_TOKEN),

@@ -305,6 +305,7 @@ class ReleasedConfig:
                 projector_type="linear",
                 max_segments=len(segments),
                 segment_token_ids=list(segments),
+                plain_segment_token_id=ids.segment if ids.segments else None,
                 nutrition_token_ids=[list(tokens) for tokens in ids.nutrition] or None,
                 nutrition_heads=bool(ids.nutrition),
                 nutrition_scale=[1.0] * len(HEADS),

@@ -19,14 +19,20 @@ from transformers.tokenization_python import PreTrainedTokenizer
 
 from foodbench.core.errors import CheckpointError
 from foodbench.core.files import atomic_write, atomic_write_json
-from foodbench.models.foodlmm.tokens import PORTION_HEADS, portion_token, segment_token, special_tokens, total_token
+from foodbench.models.foodlmm.tokens import (
+    PORTION_HEADS,
+    SEGMENT_TOKEN,
+    portion_token,
+    segment_token,
+    special_tokens,
+    total_token,
+)
 
 _MODEL_FILE = "tokenizer.model"
 _ADDED_TOKENS_FILE = "added_tokens.json"
 _SPECIAL_TOKENS_FILE = "special_tokens_map.json"
 _SETTINGS_FILE = "tokenizer_config.json"
 
-SEGMENT_TOKEN = "[SEG]"  # noqa: S105 - a word of the vocabulary, no secret
 IMAGE_PATCH_TOKEN, IMAGE_START_TOKEN, IMAGE_END_TOKEN = "<im_patch>", "<im_start>", "<im_end>"
 
 

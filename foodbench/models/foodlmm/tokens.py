@@ -19,6 +19,9 @@ HEAD_NUTRIENTS: tuple[str, ...] = ("mass", "kcal", "fat", "carb", "protein") * 2
 
 IMAGE_TOKEN = "<image>"  # noqa: S105 - a placeholder in prompts, no secret
 
+SEGMENT_TOKEN = "[SEG]"  # noqa: S105 - a word of the vocabulary, no secret
+"""LISA's one output token; the released FoodLMM keeps it beside its own."""
+
 
 def segment_token(number: int) -> str:
     """Token of the mask number `number` (from 1)."""
@@ -36,7 +39,12 @@ def total_token(head: str) -> str:
 
 
 def special_tokens(max_segments: int) -> tuple[str, ...]:
-    """All output tokens for `max_segments` numbered ingredients, in the order in which the paper's code adds them."""
+    """All output tokens for `max_segments` numbered ingredients, in the order in which the paper's code adds them.
+
+    A model of no number is a LISA, whose one token is `[SEG]`.
+    """
+    if max_segments == 0:
+        return (SEGMENT_TOKEN,)
     tokens = [total_token(head) for head in PORTION_HEADS]
     for number in range(1, max_segments + 1):
         tokens.append(segment_token(number))
@@ -50,7 +58,7 @@ class TokenRole:
 
     Attributes:
         kind: `segment` or `nutrition`.
-        number: the ingredient's number from 1; 0 for the whole meal.
+        number: the ingredient's number from 1; 0 for the whole meal, and for a mask without a number.
         head: index into `HEADS`; -1 for a segment token.
     """
 
@@ -59,14 +67,19 @@ class TokenRole:
     head: int = -1
 
 
-def token_roles(segment_token_ids: list[int], nutrition_token_ids: list[list[int]]) -> dict[int, TokenRole]:
+def token_roles(
+    segment_token_ids: list[int], nutrition_token_ids: list[list[int]], plain_segment_token_id: int | None = None
+) -> dict[int, TokenRole]:
     """Map token ids to roles.
 
     Args:
-        segment_token_ids: ids of `[SEG1]`, `[SEG2]`, ...
+        segment_token_ids: ids of `[SEG1]`, `[SEG2]`, ...; of LISA, the id of `[SEG]`.
         nutrition_token_ids: per head in the order of `HEADS`: the ids of its numbered tokens, or its one total token.
+        plain_segment_token_id: id of the `[SEG]` that a FoodLMM keeps from LISA; it has the number 0.
     """
     roles = {token: TokenRole("segment", number) for number, token in enumerate(segment_token_ids, start=1)}
+    if plain_segment_token_id is not None:
+        roles[plain_segment_token_id] = TokenRole("segment", 0)
     for head, ids in enumerate(nutrition_token_ids):
         whole_meal = head >= len(PORTION_HEADS)
         for number, token in enumerate(ids, start=1):

@@ -11,7 +11,8 @@ import torch
 from PIL import Image
 
 from baselines.foodlmm.building import build_config, build_model, build_processor
-from baselines.foodlmm.settings import ModelSettings
+from baselines.foodlmm.plates import Plates, load_plates
+from baselines.foodlmm.settings import ModelSettings, TrainSettings
 from foodbench.models.foodlmm import FoodLMMForConditionalGeneration, FoodLMMProcessor
 
 TINY = ModelSettings(
@@ -29,6 +30,7 @@ TINY = ModelSettings(
     sam_window=2,
     mask_channels=16,
 )
+_FAMILIES = {"dish": 1.0, "refer": 2.0, "total": 1.0, "portion": 1.0}
 SCALE = [50.0, 80.0, 3.0, 8.0, 5.0, 200.0, 270.0, 9.0, 26.0, 18.0]
 
 
@@ -55,3 +57,38 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> TinyFoodLMM:
 
 def picture(seed: int, width: int = 40, height: int = 30) -> Image.Image:
     return Image.fromarray(np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8))
+
+
+def tiny_settings(**changes: object) -> TrainSettings:
+    plain = {
+        "seed": 3,
+        "threads": 1,
+        "log_every": 1,
+        "save_every": 1,
+        "data": {
+            "train_plates": 6,
+            "val_plates": 2,
+            "monitor_plates": 2,
+            "side": TINY.image_size,
+            "sizes": [{"size": (64, 64), "share": 0.5}, {"size": (64, 96), "share": 0.5}],
+        },
+        "model": TINY.model_dump(),
+        "pretrain": {"steps": 3, "images": 2, "learning_rate": 0.001, "warmup": 2},
+        "joint": {
+            "steps": 4,
+            "images": 2,
+            "learning_rate": 0.001,
+            "warmup": 2,
+            "vision_share": 0.5,
+            "row_tokens": 120,
+            "masks_drawn": 4,
+            "families": _FAMILIES,
+        },
+    }
+    return TrainSettings.model_validate(plain | changes)
+
+
+@pytest.fixture(scope="session")
+def plates(tmp_path_factory: pytest.TempPathFactory) -> Plates:
+    folder = tmp_path_factory.mktemp("plates")
+    return load_plates(tiny_settings().data, TINY.image_size, folder, split="train", count=6, workers=1)

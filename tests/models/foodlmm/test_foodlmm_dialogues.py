@@ -24,8 +24,7 @@ from foodbench.data.kitchen.ingredients import INGREDIENTS
 from foodbench.data.kitchen.meal_talk import Meal, meal_rounds
 from foodbench.data.kitchen.reasoning import ingredient_of
 from foodbench.models.foodlmm.tokens import PORTION_HEADS
-from tests.models.foodlmm.conftest import TinyFoodLMM
-from tests.models.foodlmm.test_foodlmm_training import tiny_settings
+from tests.models.foodlmm.conftest import TinyFoodLMM, tiny_settings
 
 RECIPE = Path(__file__).parents[3] / "baselines" / "foodlmm" / "kitchen" / "stage2.yaml"
 

@@ -10,7 +10,7 @@ from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
 
 from foodbench.models.foodlmm import FoodLMMConfig, FoodLMMForConditionalGeneration, FoodLMMProcessor
 from foodbench.models.foodlmm.modeling_foodlmm import GeneratedAnswer, NutritionReading, SegmentReading
-from foodbench.models.foodlmm.tokens import HEADS
+from foodbench.models.foodlmm.tokens import HEADS, TokenRole
 from tests.models.foodlmm.conftest import SCALE, TinyFoodLMM, picture
 
 QUESTIONS = (
@@ -149,7 +149,8 @@ def test_paper_size_from_a_config(tmp_path: Path) -> None:
     assert roles[32004].head == HEADS.index("total_mass")
     assert (roles[32009].kind, roles[32009].number) == ("segment", 1)
     assert (roles[32128].head, roles[32128].number) == (HEADS.index("pro"), 20)
-    assert len(roles) == 125
+    assert roles[32003] == TokenRole("segment", 0)  # LISA's [SEG], which stays
+    assert len(roles) == 126
 
 
 def test_config_refuses_token_tables_of_the_wrong_shape() -> None:

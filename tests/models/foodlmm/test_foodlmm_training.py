@@ -13,52 +13,16 @@ from baselines.foodlmm.muon import BatchedMuon
 from baselines.foodlmm.packing import Packer, area_fractions, image_batch
 from baselines.foodlmm.plates import Plates, load_plates
 from baselines.foodlmm.progress import Reporter
-from baselines.foodlmm.settings import TrainSettings, load_settings
+from baselines.foodlmm.settings import load_settings
 from baselines.foodlmm.templates import FAMILIES, OTHER_NOUNS, PlateFacts, refer_answer, refer_turn
 from baselines.foodlmm.training import Trainer
 from foodbench.core.errors import CheckpointError, UsageError
 from foodbench.data.kitchen import INGREDIENTS
 from foodbench.models.foodlmm.processing_foodlmm import noun_phrase
-from tests.models.foodlmm.conftest import SCALE, TINY, TinyFoodLMM
+from tests.models.foodlmm.conftest import SCALE, TINY, TinyFoodLMM, tiny_settings
 
 RECIPE = Path(__file__).parents[3] / "baselines" / "foodlmm" / "kitchen" / "stage1.yaml"
 FACTS = PlateFacts("curry rice", ("rice", "carrot", "green beans", "sauce"))
-FAMILY_WEIGHTS = {"dish": 1.0, "refer": 2.0, "total": 1.0, "portion": 1.0}
-
-
-def tiny_settings(**changes: object) -> TrainSettings:
-    plain = {
-        "seed": 3,
-        "threads": 1,
-        "log_every": 1,
-        "save_every": 1,
-        "data": {
-            "train_plates": 6,
-            "val_plates": 2,
-            "monitor_plates": 2,
-            "side": TINY.image_size,
-            "sizes": [{"size": (64, 64), "share": 0.5}, {"size": (64, 96), "share": 0.5}],
-        },
-        "model": TINY.model_dump(),
-        "pretrain": {"steps": 3, "images": 2, "learning_rate": 0.001, "warmup": 2},
-        "joint": {
-            "steps": 4,
-            "images": 2,
-            "learning_rate": 0.001,
-            "warmup": 2,
-            "vision_share": 0.5,
-            "row_tokens": 120,
-            "masks_drawn": 4,
-            "families": FAMILY_WEIGHTS,
-        },
-    }
-    return TrainSettings.model_validate(plain | changes)
-
-
-@pytest.fixture(scope="session")
-def plates(tmp_path_factory: pytest.TempPathFactory) -> Plates:
-    folder = tmp_path_factory.mktemp("plates")
-    return load_plates(tiny_settings().data, TINY.image_size, folder, split="train", count=6, workers=1)
 
 
 def test_the_shipped_recipe_is_valid_and_a_typo_in_one_is_not(tmp_path: Path) -> None:
