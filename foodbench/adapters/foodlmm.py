@@ -8,14 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from safetensors import SafetensorError
 from transformers.utils import logging
 
 from foodbench.adapters.foodlmm_pictures import PictureCache, Prepared
-from foodbench.core.errors import CheckpointError, UsageError
+from foodbench.core.errors import CheckpointError, UnsupportedTask, UsageError
 from foodbench.core.hashing import fingerprint, sha256_file
 from foodbench.core.types import Answer, Mask, Request
 from foodbench.metrics.masks import encode
@@ -27,6 +27,10 @@ from foodbench.models.foodlmm import (
     RenderedAnswer,
 )
 
+if TYPE_CHECKING:
+    from foodbench.data.roots import DatasetChoice
+    from foodbench.tasks.base import FoodTask
+
 _CONFIG = "config.json"
 _WEIGHTS = "model.safetensors"
 _WEIGHTS_INDEX = "model.safetensors.index.json"
@@ -35,6 +39,8 @@ _DEFAULT_NEW_TOKENS = 64
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 _SHORT_DTYPES = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
 _FIRST_BATCH = 32
+PROTOCOLS = ("generative", "teacher_forced")
+"""Whether a model writes its answers, or is given them and masks are read from it. No table mixes the two."""
 
 
 class FoodLMM:
@@ -54,12 +60,14 @@ class FoodLMM:
         dtype: `float32`, `bfloat16` (`bf16`), `float16` (`fp16`); `auto` is float32 on a CPU and bfloat16 elsewhere.
         heads_dtype: arithmetic of the nutrition heads: `float32`, or `bfloat16` as in the released code, which rounds
             500 kcal to steps of 2; None as the checkpoint says.
+        protocol: `generative` takes part only in tasks where the model writes its answer, `teacher_forced` only in
+            those where it is given and masks are read from it (FoodLMM's released evaluator); by default in both.
         batch_size: requests answered together; `auto` begins with 32 and halves it while memory does not suffice.
 
     Raises:
         CheckpointError: no such folder, or no safetensors in it; with the first question also if files are damaged or
             of another architecture.
-        UsageError: an unknown device, dtype or batch size, or two checkpoints.
+        UsageError: an unknown device, dtype, protocol or batch size, or two checkpoints.
     """
 
     name = "foodlmm"
@@ -76,6 +84,7 @@ class FoodLMM:
         pretrained: str | Path | None = None,
         device_map: str | None = None,
         heads_dtype: Literal["float32", "bfloat16"] | None = None,
+        protocol: Literal["generative", "teacher_forced"] | None = None,
     ) -> None:
         folder = self._chosen(checkpoint, pretrained)
         weights = weight_files(folder)
@@ -84,6 +93,7 @@ class FoodLMM:
         self._device = _device(device)
         self._dtype = _dtype(dtype, self._device)
         self._folder, self._device_map, self._heads_dtype = folder, device_map, heads_dtype
+        self._protocol = _protocol(protocol)
         digest = fingerprint({path.name: sha256_file(path) for path in identity_files(folder, weights)})
         heads = f":heads={heads_dtype}" if heads_dtype else ""
         self.identity = f"{self.name}:{digest}:{str(self._dtype).removeprefix('torch.')}{heads}"
@@ -108,6 +118,16 @@ class FoodLMM:
         if self._device_map is None:
             model = model.to(self._device)
         return model.eval(), processor, PictureCache(model, processor.image_processor)
+
+    def prepare(self, task: FoodTask, choice: DatasetChoice) -> None:
+        """Leave tasks of another protocol than the chosen one to others.
+
+        Raises:
+            UnsupportedTask: the task is of another protocol.
+        """
+        kind = "teacher_forced" if task.protocol == "teacher_forced" else "generative"
+        if self._protocol not in (None, kind):
+            raise UnsupportedTask(f"{task.name} is {kind}; this model was asked for {self._protocol} tasks only.")
 
     def answer(self, requests: Sequence[Request]) -> list[Answer]:
         """Answer each request, in batches of `batch_size`."""
@@ -234,7 +254,7 @@ def load_checkpoint(folder: Path, dtype: torch.dtype = torch.float32, device_map
         config = FoodLMMConfig.from_pretrained(folder, local_files_only=True)
         if config.model_type != FoodLMMConfig.model_type or not config.segment_token_ids:
             raise CheckpointError(f"{folder} does not hold a FoodLMM.", hint=hint)
-        with _no_progress_bar():
+        with _quiet():
             model, report = FoodLMMForConditionalGeneration.from_pretrained(
                 folder,
                 config=config,
@@ -242,6 +262,7 @@ def load_checkpoint(folder: Path, dtype: torch.dtype = torch.float32, device_map
                 device_map=device_map,
                 use_safetensors=True,
                 local_files_only=True,
+                ignore_mismatched_sizes=True,  # they are refused below, by name
                 output_loading_info=True,
             )
         # Without the backend's name transformers first looks for a torchvision version and warns that there is none.
@@ -249,20 +270,34 @@ def load_checkpoint(folder: Path, dtype: torch.dtype = torch.float32, device_map
     except (OSError, ValueError, RuntimeError, KeyError, TypeError, SafetensorError) as error:
         reason = " ".join(str(error).split())[:200]
         raise CheckpointError(f"Cannot load {folder}: {type(error).__name__}: {reason}", hint=hint) from error
-    lacking = sorted(report["missing_keys"]) + sorted(report["unexpected_keys"])
-    if lacking:
-        raise CheckpointError(f"{folder}: {len(lacking)} weights do not fit, e.g. {lacking[0]}.", hint=hint)
+    processor.context = config.text_config.max_position_embeddings
+    for name, ids in processor.token_ids().items():
+        if getattr(config, name) != ids:
+            raise CheckpointError(
+                f"{folder}: config.json and tokenizer disagree about {name}: masks and numbers would be read from "
+                "wrong tokens.",
+                hint=hint,
+            )
+    problems = [
+        *(f"{name} is missing" for name in sorted(report["missing_keys"])),
+        *(f"{name} is not of this model" for name in sorted(report["unexpected_keys"])),
+        *(f"{name} has the shape {tuple(found)}, not {tuple(own)}" for name, found, own in report["mismatched_keys"]),
+    ]
+    if problems:
+        raise CheckpointError(f"{folder}: {len(problems)} weights do not fit, e.g. {problems[0]}.", hint=hint)
     return model, processor
 
 
 @contextmanager
-def _no_progress_bar() -> Iterator[None]:
-    """Keep transformers' bar over the reading of tensors off the terminal."""
-    shown = logging.is_progress_bar_enabled()
+def _quiet() -> Iterator[None]:
+    """Keep transformers' bar over the reading of tensors, and its table of those that do not fit, off the terminal."""
+    shown, verbosity = logging.is_progress_bar_enabled(), logging.get_verbosity()
     logging.disable_progress_bar()
+    logging.set_verbosity_error()
     try:
         yield
     finally:
+        logging.set_verbosity(verbosity)
         if shown:
             logging.enable_progress_bar()
 
@@ -278,7 +313,7 @@ def _device(name: str) -> torch.device:
     except RuntimeError as error:
         raise UsageError(f"Unknown device '{name}'.", hint="Use auto, cpu, cuda or cuda:N.") from error
     if device.type == "cuda" and not torch.cuda.is_available():
-        raise UsageError(f"The device '{name}' is not available here.", hint="Use --device cpu or auto.")
+        raise UsageError(f"The device '{name}' is not available here.", hint="Use --model-args device=cpu, or auto.")
     return device
 
 
@@ -289,6 +324,12 @@ def _dtype(name: str, device: torch.device) -> torch.dtype:
     if name not in _DTYPES:
         raise UsageError(f"Unknown dtype '{name}'.", hint=f"Use auto, {', '.join(_DTYPES)}.")
     return _DTYPES[name]
+
+
+def _protocol(given: str | None) -> str | None:
+    if given not in (None, *PROTOCOLS):
+        raise UsageError(f"Unknown protocol '{given}'.", hint=f"Use {' or '.join(PROTOCOLS)}, or none for both.")
+    return given
 
 
 def _batch_size(given: int | str) -> int:

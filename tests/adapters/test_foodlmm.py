@@ -6,21 +6,24 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
 from PIL import Image
+from safetensors.torch import load_file, save_file
 
 from foodbench.adapters.base import ask, batch_size_of, identity_of
 from foodbench.adapters.foodlmm import FoodLMM, load_checkpoint
-from foodbench.core.errors import CheckpointError, DataMissing, UsageError
+from foodbench.core.errors import CheckpointError, DataMissing, UnsupportedTask, UsageError
 from foodbench.core.types import Request
 from foodbench.data.images import ImageFile
 from foodbench.data.kitchen import INGREDIENT_NAMES, Plate, plate_seed, render
+from foodbench.data.roots import DatasetChoice
 from foodbench.metrics.masks import decode
 from foodbench.models.foodlmm import KITCHEN_CHECKPOINT
-from foodbench.tasks import prompts
+from foodbench.models.foodlmm.conversation import PromptTooLong
+from foodbench.tasks import TASKS, prompts
 
 SIZES = ((224, 224), (224, 280), (280, 224), (480, 640))
 
@@ -202,6 +205,41 @@ def test_a_checkpoint_of_another_architecture_is_refused(copied: Path) -> None:
         load_checkpoint(copied)
 
 
+def test_weights_that_do_not_fit_are_named(copied: Path) -> None:
+    weights = load_file(copied / "model.safetensors")
+    bias = weights.pop("heads.fat.bias")
+    changed = {
+        r"heads\.fat\.bias is missing": {},
+        r"heads\.sugar\.bias is not of this model": {"heads.fat.bias": bias, "heads.sugar.bias": bias.clone()},
+        r"heads\.fat\.bias has the shape \(2,\), not \(1,\)": {"heads.fat.bias": bias.repeat(2)},
+    }
+    for message, added in changed.items():
+        save_file(weights | added, copied / "model.safetensors", {"format": "pt"})
+        with pytest.raises(CheckpointError, match=f"1 weights do not fit, e\\.g\\. {message}"):
+            load_checkpoint(copied)
+
+
+def test_a_tokenizer_without_the_numbered_tokens_is_refused(copied: Path) -> None:
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        text = (copied / name).read_text()
+        (copied / name).write_text(text.replace("[SEG3]", "[SOG3]"))
+    with pytest.raises(CheckpointError, match=r"lacks the special token \[SEG3\]"):
+        load_checkpoint(copied)
+
+
+def test_a_configuration_that_reads_other_tokens_is_refused(copied: Path) -> None:
+    config = json.loads((copied / "config.json").read_text())
+    config["segment_token_ids"][:2] = reversed(config["segment_token_ids"][:2])
+    (copied / "config.json").write_text(json.dumps(config))
+    with pytest.raises(CheckpointError, match="disagree about segment_token_ids"):
+        load_checkpoint(copied)
+
+
+def test_a_prompt_over_the_context_is_refused(adapter: FoodLMM, plates: list[tuple[Plate, ImageFile]]) -> None:
+    with pytest.raises(PromptTooLong, match=r"of 1 turns takes [\d,]+ tokens .* the language model has 512"):
+        adapter.answer([request(plates[0][1], "rice " * 512)])
+
+
 def test_remote_code_is_never_run(copied: Path) -> None:
     config = json.loads((copied / "config.json").read_text())
     config["auto_map"] = {"AutoConfig": "evil.Config", "AutoModelForImageTextToText": "evil.Model"}
@@ -220,6 +258,18 @@ def test_weights_are_loaded_with_the_first_question(copied: Path, plates: list[t
 def test_bad_arguments_are_usage_errors(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="No checkpoint folder"):
         FoodLMM(str(tmp_path / "nowhere"))
-    for arguments in ({"device": "abacus"}, {"dtype": "float3"}, {"batch_size": 0}):
+    for arguments in ({"device": "abacus"}, {"dtype": "float3"}, {"batch_size": 0}, {"protocol": "strict"}):
         with pytest.raises(UsageError):
             FoodLMM(**arguments)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("protocol", [None, "generative", "teacher_forced"])
+def test_a_protocol_leaves_tasks_of_the_other_alone(protocol: Literal["generative", "teacher_forced"] | None) -> None:
+    model = FoodLMM(protocol=protocol)
+    choice = DatasetChoice("foodseg103", "kitchen", Path("nowhere"), False)
+    for name, kind in (("foodseg103.refer1", "generative"), ("foodseg103.refer1.teacher_forced", "teacher_forced")):
+        if protocol in (None, kind):
+            model.prepare(TASKS.get(name), choice)
+        else:
+            with pytest.raises(UnsupportedTask, match=f"is {kind}; this model was asked for {protocol} tasks only"):
+                model.prepare(TASKS.get(name), choice)

@@ -184,14 +184,30 @@ def prompt_ids(
     # The released code cuts at the picture first: white space rules do not reach across it.
     before, after = _ids(pieces[:image], tokenizer), _ids(pieces[image + 1 :], tokenizer)
     ids = [tokenizer.bos_token_id, *before, *[image_token_id] * image_length, *after]
-    if len(ids) + room > context:
+    check_room(len(ids), context, turns=len(turns), image_length=image_length, room=room)
+    return ids
+
+
+def check_room(length: int, context: int, *, turns: int, image_length: int, room: int = 0) -> None:
+    """Refuse a prompt that the language model has no positions for.
+
+    Args:
+        length: of the prompt in tokens.
+        context: positions that there are.
+        turns: of the conversation, for the message; `image_length` of its tokens are the picture.
+        image_length: see `turns`.
+        room: positions to keep for an answer.
+
+    Raises:
+        PromptTooLong: it does not fit.
+    """
+    if length + room > context:
         kept = f" and {room:,} to answer" if room else ""
         raise PromptTooLong(
-            f"The conversation of {len(turns)} turns takes {len(ids):,} tokens ({image_length} of them the picture)"
+            f"The conversation of {turns} turns takes {length:,} tokens ({image_length} of them the picture)"
             f"{kept}; the language model has {context:,}.",
             hint="Ask a shorter question, or leave out earlier turns.",
         )
-    return ids
 
 
 def answer_ids(answer: str, style: PromptStyle, tokenizer: LegacyLlamaTokenizer) -> list[int]:
@@ -227,6 +243,7 @@ __all__ = [
     "PromptTooLong",
     "Turn",
     "answer_ids",
+    "check_room",
     "prompt_ids",
     "render",
 ]

@@ -17,7 +17,7 @@ from transformers.processing_utils import ProcessorMixin
 
 from foodbench.core.errors import CheckpointError
 from foodbench.core.types import Nutrition
-from foodbench.models.foodlmm.conversation import STYLES, answer_ids, prompt_ids
+from foodbench.models.foodlmm.conversation import STYLES, answer_ids, check_room, prompt_ids
 from foodbench.models.foodlmm.modeling_foodlmm import GeneratedAnswer
 from foodbench.models.foodlmm.tokenization_legacy import read_vocabulary, tidy
 from foodbench.models.foodlmm.tokens import (
@@ -70,7 +70,7 @@ class FoodLMMProcessor(ProcessorMixin):
             is `[SEG]`.
         prompt_format: the prompt around `{image}` and `{question}`; only without `conversation`.
         conversation: a released model's way to prompt, one of `STYLES`; its tokenizer is the legacy one.
-        context: positions of the language model; a longer prompt is refused. Only with `conversation`.
+        context: positions of the language model; a longer prompt is refused.
     """
 
     def __init__(
@@ -105,11 +105,25 @@ class FoodLMMProcessor(ProcessorMixin):
         before_question, _, self._after_question = rest.partition("{question}")
         self.prefix_ids: list[int] = [
             *self._encode((tokenizer.bos_token or "") + before_image),
-            *[tokenizer.convert_tokens_to_ids(IMAGE_TOKEN)] * image_seq_length,
+            *[self._known(IMAGE_TOKEN)] * image_seq_length,
             *self._encode(before_question),
         ]
         self._next_turn_ids = self._encode(before_image)
-        self._special = set(tokenizer.convert_tokens_to_ids(list(special_tokens(max_segments))))
+        self._special = {self._known(token) for token in special_tokens(max_segments)}
+
+    def _known(self, token: str) -> int:
+        """Id of a special token.
+
+        Raises:
+            CheckpointError: the tokenizer has none of that name.
+        """
+        found = self.tokenizer.get_added_vocab().get(token)
+        if found is None:
+            raise CheckpointError(
+                f"The tokenizer lacks the special token {token}.",
+                hint="The tokenizer files are not the checkpoint's; copy it anew.",
+            )
+        return int(found)
 
     def _encode(self, text: str, **options: Any) -> list[int]:
         return self.tokenizer(text, add_special_tokens=False, **options)["input_ids"]
@@ -143,13 +157,15 @@ class FoodLMMProcessor(ProcessorMixin):
         Args:
             history: questions and answers before the question.
             question: without prompt format.
-            room: positions to keep for an answer; only with `conversation`.
+            room: positions to keep for an answer.
 
         Raises:
-            PromptTooLong: with `conversation`, it does not fit `context`.
+            PromptTooLong: it does not fit `context`.
         """
         if self.conversation is None:
-            return self.prefix_ids + self.encode_dialogue(history, question)
+            ids = self.prefix_ids + self.encode_dialogue(history, question)
+            check_room(len(ids), self.context, turns=len(history) + 1, image_length=self.image_seq_length, room=room)
+            return ids
         return prompt_ids(
             [*history, (question, None)],
             self._style,
@@ -171,7 +187,7 @@ class FoodLMMProcessor(ProcessorMixin):
                 "plain_segment_token_id": found.segment if found.segments else None,
                 "nutrition_token_ids": [list(ids) for ids in found.nutrition] or None,
             }
-        to_id = self.tokenizer.convert_tokens_to_ids
+        to_id = self._known
         if not self.max_segments:
             return {
                 "image_token_index": to_id(IMAGE_TOKEN),
@@ -219,7 +235,7 @@ class FoodLMMProcessor(ProcessorMixin):
         """`input_ids` and `attention_mask` (batch, length) of questions, padded on the left.
 
         Raises:
-            PromptTooLong: a released model's context cannot hold one of them.
+            PromptTooLong: the model's context cannot hold one of them.
         """
         told = [()] * len(text) if history is None else history
         rows = [self.encode_prompt(earlier, question) for earlier, question in zip(told, text, strict=True)]
