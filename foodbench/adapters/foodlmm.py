@@ -188,6 +188,8 @@ class LISA(FoodLMM):
 
     name = "lisa"
     packaged = None
+    # The answers that those tasks give are FoodLMM's, with numbered tokens that mean nothing here.
+    reads_forced_answers = False
 
 
 def turns_of(request: Request) -> tuple[tuple[tuple[str, str], ...], str]:

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from baselines.foodlmm.paper import wordings
 from baselines.foodlmm.paper.examples import (
     Example,
     RecordPool,
@@ -65,6 +66,9 @@ EXPECTED_RATES = {
     "finetune_dish": {"food101": 100},
     "finetune_ingredients": {"vireo172": 100},
     "finetune_recipe": {"recipe1m": 100},
+    "single_nutrition": {"nutrition5k": 100},
+    "single_refer_nutrition": {"nutrition5k": 100},
+    "lisa_one_to_one": {"foodseg103": 60, "uecfoodpix": 40},
 }
 """In percent, from the paper's tables and from the released settings, worked out by hand."""
 
@@ -171,6 +175,18 @@ def test_fine_tuning_for_dishes_uses_display_names(kitchen: Path) -> None:
     stream = open_stream(MIXTURES["finetune_dish"], 0, edition="kitchen")
     answers = {stream.example_at(index).turns[0].answer for index in range(40)}
     assert all(re.fullmatch(r"It is [a-z ]+\.", answer) for answer in answers)
+
+
+def test_single_tasks_on_nutrition_ask_for_totals_or_for_named_ingredients(kitchen: Path) -> None:
+    total = open_stream(MIXTURES["single_nutrition"], 0, edition="kitchen")
+    for index in range(20):
+        made = total.example_at(index)
+        assert made.turns[0].question in wordings.TOTAL_QUESTIONS
+        assert len(made.values) == 5
+    named = open_stream(MIXTURES["single_refer_nutrition"], 0, edition="kitchen")
+    answers = [named.example_at(index).turns[0].answer for index in range(60)]
+    assert not any("_TOTAL]" in answer for answer in answers)
+    assert 10 < sum("[FAT1]" in answer for answer in answers) < 50
 
 
 def test_a_broken_record_of_a_stream_is_named(small_kitchen: Path, tmp_path: Path) -> None:

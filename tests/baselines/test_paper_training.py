@@ -17,6 +17,7 @@ from safetensors.torch import load_file
 from baselines.foodlmm.paper import building
 from baselines.foodlmm.paper.collating import Collator, ExampleUnusable
 from baselines.foodlmm.paper.losses import LossModel
+from baselines.foodlmm.paper.mixtures import MIXTURES
 from baselines.foodlmm.paper.publishing import merged
 from baselines.foodlmm.paper.settings import LossWeights, learning_rate, load_settings
 from baselines.foodlmm.paper.train import main
@@ -30,6 +31,7 @@ from tests.conftest import REPOSITORY
 from tests.models.released_layout import ReleasedCheckpoint, added_tokens
 
 CONFIGS = REPOSITORY / "baselines" / "foodlmm" / "paper" / "configs"
+RECIPES = (*sorted(CONFIGS.glob("*.yaml")), REPOSITORY / "baselines" / "lisa" / "paper.yaml")
 
 
 def stir(model: LossModel) -> None:
@@ -300,11 +302,20 @@ def test_recipes_have_the_papers_numbers(name: str, micro: int, batch: int, step
     assert learning_rate(plan, decay) == 0
 
 
-@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
 def test_every_recipe_is_valid(path: Path) -> None:
     recipe = load_settings(path)
+    mixture = MIXTURES[recipe.data["mixture"]]
+    assert mixture.architecture == recipe.model.architecture
+    if path.stem.startswith(("finetune", "single")):
+        assert mixture.name == path.stem
     assert recipe.model.precision == "bf16"
     assert recipe.optimiser.accumulation(1) >= recipe.optimiser.accumulation(4) >= 1
+
+
+def test_every_mixture_of_one_task_has_a_recipe() -> None:
+    single = {name for name in MIXTURES if name.startswith(("finetune", "single", "lisa"))}
+    assert single <= {load_settings(path).data["mixture"] for path in RECIPES}
 
 
 @pytest.mark.parametrize(

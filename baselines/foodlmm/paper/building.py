@@ -26,14 +26,15 @@ _EMBEDDINGS = ("model.language_model.embed_tokens.", "lm_head.")
 
 
 def begin(settings: ModelSettings, seed: int) -> tuple[FoodLMMForConditionalGeneration, FoodLMMProcessor]:
-    """Load the checkpoint to start from, make a FoodLMM of it if it is a LISA, and add the adapters.
+    """Load the checkpoint to start from, make a FoodLMM of a LISA unless it is to stay one, and add the adapters.
 
     Args:
         settings: with `start_from`.
         seed: of new weights.
 
     Raises:
-        CheckpointError: the checkpoint is missing, damaged, or not in the released form.
+        CheckpointError: the checkpoint is missing, damaged, not in the released form, or a FoodLMM where a LISA is to
+            be trained.
         UsageError: no checkpoint is named.
     """
     if settings.start_from is None:
@@ -42,7 +43,12 @@ def begin(settings: ModelSettings, seed: int) -> tuple[FoodLMMForConditionalGene
             hint="Convert LISA-7B or FoodLMM-Chat (python -m foodbench.models.foodlmm.convert), give --start-from DIR.",
         )
     model, processor = _load(settings.start_from, PRECISIONS[settings.precision])
-    if processor.conversation == "lisa":
+    if settings.architecture == "lisa" and processor.conversation != "lisa":
+        raise CheckpointError(
+            f"{settings.start_from} is a FoodLMM, and model.architecture is lisa: no LISA can be made of it.",
+            hint="Start from a converted LISA-7B, or train a FoodLMM (model.architecture: foodlmm).",
+        )
+    if settings.architecture == "foodlmm" and processor.conversation == "lisa":
         processor = grow(model, processor, seed)
     prepare(model, settings, seed)
     return model, processor

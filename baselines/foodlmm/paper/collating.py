@@ -20,8 +20,7 @@ from foodbench.metrics.masks import decode
 from foodbench.models.foodlmm import FoodLMMProcessor
 from foodbench.models.foodlmm.conversation import STYLES, PromptTooLong
 from foodbench.models.foodlmm.image_processing_foodlmm import clip_view, sam_view
-from foodbench.models.foodlmm.tokenization_legacy import SEGMENT_TOKEN
-from foodbench.models.foodlmm.tokens import TokenRole, token_roles
+from foodbench.models.foodlmm.tokens import SEGMENT_TOKEN, token_roles
 
 IGNORED = -100
 """Label of tokens that the text loss leaves out."""
@@ -92,25 +91,25 @@ class Collator:
     """Makes batches of examples for one model.
 
     Args:
-        processor: of a released FoodLMM.
+        processor: of a released FoodLMM or LISA.
 
     Raises:
-        CheckpointError: the processor is not of a released FoodLMM.
+        CheckpointError: the processor is of neither.
     """
 
     def __init__(self, processor: FoodLMMProcessor) -> None:
-        if processor.conversation != "foodlmm":
+        if processor.conversation is None:
             raise CheckpointError(
-                "The processor does not write FoodLMM's conversations.",
+                "The processor does not write the conversations of a released FoodLMM or LISA.",
                 hint="Train from a converted checkpoint: python -m foodbench.models.foodlmm.convert.",
             )
         self._processor = processor
         self._pad = int(processor.tokenizer.pad_token_id)
         found = processor.token_ids()
-        self._roles = token_roles(found["segment_token_ids"], found["nutrition_token_ids"])
-        # LISA's own token stays in the vocabulary and still asks for a mask in training.
-        self._roles[processor.tokenizer.convert_tokens_to_ids(SEGMENT_TOKEN)] = TokenRole("segment", 0)
-        self._known = frozenset(STYLES["foodlmm"].answer_tokens)
+        self._roles = token_roles(
+            found["segment_token_ids"], found["nutrition_token_ids"] or [], found["plain_segment_token_id"]
+        )
+        self._known = frozenset(STYLES[processor.conversation].answer_tokens)
 
     def __call__(self, examples: Sequence[Example]) -> Batch:
         """Open the pictures and collate.
@@ -202,6 +201,12 @@ class Collator:
         for token in tokens_of(answer):
             if token in self._known:
                 continue
+            if self._processor.conversation == "lisa":
+                _refuse(
+                    example,
+                    f"has {token} in an answer; LISA's only token is {SEGMENT_TOKEN}",
+                    "Take a mixture for LISA, or train a FoodLMM (model.architecture: foodlmm).",
+                )
             limit = self._processor.max_segments
             numbered = _NUMBERED.fullmatch(token)
             if numbered and int(numbered[1]) > limit:

@@ -6,14 +6,13 @@ import math
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Literal, Protocol, TypeVar
 
 import numpy as np
 
-from foodbench.core.errors import DataCorrupt
+from foodbench.core.errors import DataCorrupt, DataError
 from foodbench.core.types import ImageSource, Mask
-from foodbench.models.foodlmm.tokenization_legacy import SEGMENT_TOKEN
-from foodbench.models.foodlmm.tokens import special_tokens
+from foodbench.models.foodlmm.tokens import SEGMENT_TOKEN, special_tokens
 
 MAX_SEGMENTS = 20
 """Numbered ingredients that FoodLMM has tokens for (`max_seg_num` of the released code)."""
@@ -26,8 +25,17 @@ takes 3.5 to 4 characters per token, so that this leaves room for text that take
 _TOKEN = re.compile(r"\[(?:(?P<segment>SEG)[0-9]*|(?:MASS|CAL|FAT|CARB|PRO)(?:_TOTAL|[0-9]*))\]")
 _KNOWN = frozenset({SEGMENT_TOKEN, *special_tokens(MAX_SEGMENTS)})
 
+Architecture = Literal["foodlmm", "lisa"]
+"""Whose tokens answers are written with: FoodLMM's numbered ones, or LISA's `[SEG]` alone."""
+
 RecordType = TypeVar("RecordType")
 T = TypeVar("T")
+
+
+class NothingToAsk(DataError):
+    """A record has nothing that the questions of a mixture could be about; another one is drawn in its place."""
+
+    code = "data.nothing_to_ask"
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +133,11 @@ class Pool(Protocol):
         """How many there are."""
 
     def example(self, position: int, rng: np.random.Generator) -> Example:
-        """A conversation about one of them: a pure function of the record and the randomness."""
+        """A conversation about one of them: a pure function of the record and the randomness.
+
+        Raises:
+            NothingToAsk: there is none that the questions could be about.
+        """
 
 
 @dataclass(frozen=True, slots=True)

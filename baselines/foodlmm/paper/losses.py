@@ -79,7 +79,7 @@ def nutrition_loss(predicted: torch.Tensor, target: torch.Tensor, heads: torch.T
 
 
 class LossModel(nn.Module):
-    """A FoodLMM whose forward pass is its training loss, so that DDP and FSDP see all of it.
+    """A FoodLMM or LISA whose forward pass is its training loss, so that DDP and FSDP see all of it.
 
     Args:
         model: with adapters and the right parameters trainable.
@@ -143,7 +143,9 @@ class LossModel(nn.Module):
         return self.model.decode_masks(embeddings, pictures, self.model.text_fc(hidden[rows, positions]))
 
     def _predicted(self, hidden: torch.Tensor, batch: Batch) -> torch.Tensor:
-        """(values,) float32 kcal or grams."""
+        """(values,) float32 kcal or grams; of a LISA, which has no heads, none."""
+        if not self.model.config.nutrition_heads:
+            return hidden.new_zeros(0, dtype=torch.float32)
         rows, positions, heads = batch.values.unbind(1)
         prompts = self.model.text_fc(hidden[rows, positions])
         with torch.autocast(hidden.device.type, enabled=False):
@@ -174,5 +176,8 @@ class LossModel(nn.Module):
         return torch.stack([parameter.sum() for parameter in self._optional()]).sum() * 0.0
 
     def _optional(self) -> Iterator[nn.Parameter]:
-        for part in (self.model.sam.mask_decoder, self.model.text_fc, self.model.heads):
+        parts = [self.model.sam.mask_decoder, self.model.text_fc]
+        if self.model.config.nutrition_heads:
+            parts.append(self.model.heads)
+        for part in parts:
             yield from (parameter for parameter in part.parameters() if parameter.requires_grad)

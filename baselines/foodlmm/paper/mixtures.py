@@ -1,4 +1,4 @@
-"""Which dataset how often: the mixtures of the two stages as data, and the endless stream of examples drawn from one.
+"""Which dataset how often: mixtures of the two stages, of single tasks and for LISA, and the examples drawn from one.
 
 Two readings of the paper are kept apart. `table_vi` is what the paper's Table VI says. `released` is what the released
 code does with its own settings; it differs in stage 2, where its settings name other rates and every rate below 0.1 is
@@ -14,30 +14,36 @@ from typing import Any
 
 import numpy as np
 
-from baselines.foodlmm.paper.examples import Example, Pool
+from baselines.foodlmm.paper.examples import Architecture, Example, NothingToAsk, Pool
 from baselines.foodlmm.paper.families.fooddialogues import dialogue_pool
 from baselines.foodlmm.paper.families.foodreasonseg import reasoning_pool
 from baselines.foodlmm.paper.families.names import food101_pool, vireo_pool
-from baselines.foodlmm.paper.families.nutrition5k import nutrition_pool
+from baselines.foodlmm.paper.families.nutrition5k import ALL_KINDS, nutrition_pool
 from baselines.foodlmm.paper.families.recipe1m import recipe_pool
-from baselines.foodlmm.paper.families.segmentation import PUBLISHED, Rules, foodseg103_pool, uecfoodpix_pool
+from baselines.foodlmm.paper.families.segmentation import (
+    ONE_TO_ONE,
+    PUBLISHED,
+    Rules,
+    foodseg103_pool,
+    uecfoodpix_pool,
+)
 from foodbench.core.errors import DataError, DataMissing, UnknownName, UsageError
 from foodbench.core.hashing import stable_seed
 from foodbench.data.roots import EDITIONS, StageProgress, open_dataset, resolve
 
-POOLS: Mapping[str, Callable[[Any, Rules], Pool]] = MappingProxyType(
+POOLS: Mapping[str, Callable[[Any, Mixture], Pool]] = MappingProxyType(
     {
-        "foodseg103": foodseg103_pool,
-        "uecfoodpix": uecfoodpix_pool,
-        "recipe1m": lambda reader, _rules: recipe_pool(reader),
-        "nutrition5k": lambda reader, _rules: nutrition_pool(reader),
-        "vireo172": lambda reader, _rules: vireo_pool(reader),
-        "food101": lambda reader, _rules: food101_pool(reader),
-        "foodreasonseg": lambda reader, _rules: reasoning_pool(reader),
-        "fooddialogues": lambda reader, _rules: dialogue_pool(reader),
+        "foodseg103": lambda reader, mixture: foodseg103_pool(reader, mixture.rules),
+        "uecfoodpix": lambda reader, mixture: uecfoodpix_pool(reader, mixture.rules),
+        "recipe1m": lambda reader, _: recipe_pool(reader),
+        "nutrition5k": lambda reader, mixture: nutrition_pool(reader, mixture.nutrition_kinds),
+        "vireo172": lambda reader, _: vireo_pool(reader),
+        "food101": lambda reader, _: food101_pool(reader),
+        "foodreasonseg": lambda reader, _: reasoning_pool(reader),
+        "fooddialogues": lambda reader, _: dialogue_pool(reader),
     }
 )
-"""For each dataset: from its reader to its training records."""
+"""For each dataset: from its reader and the mixture to its training records."""
 
 FLOOR = 0.1
 """A rate below this is raised by this, in the released code."""
@@ -45,6 +51,9 @@ FLOOR = 0.1
 SEGMENTATION = "sem_seg"
 _SEGMENTATION_SHARES = {"foodseg103": 0.6, "uecfoodpix": 0.4}
 """How the released settings share out their rate `sem_seg`; Table VI's 15 and 10 % of stage 1 are the same."""
+
+_DRAWS = 1000
+"""Records that are tried where some have nothing to ask for; more would not help a dataset in which all these have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +64,18 @@ class Mixture:
         name: of the mixture.
         rates: (dataset, rate) pairs; the rates sum up to 1.
         rules: of questions for masks.
+        nutrition_kinds: the kinds of questions about nutrition, numbers of `nutrition5k.KINDS`, each as often.
     """
 
     name: str
     rates: tuple[tuple[str, float], ...]
     rules: Rules = PUBLISHED
+    nutrition_kinds: tuple[int, ...] = ALL_KINDS
+
+    @property
+    def architecture(self) -> Architecture:
+        """Which model its answers are written for."""
+        return "lisa" if self.rules.one_to_one else "foodlmm"
 
     @property
     def datasets(self) -> tuple[str, ...]:
@@ -117,7 +133,7 @@ _STAGE2_RELEASED = {
     SEGMENTATION: 1,
 }
 # One task each. The paper says no more than that the models were trained on their task; both segmentation datasets are
-# drawn as in stage 1.
+# drawn as in stage 1. After stage 1 they make a "FoodLMM FT"; from LISA they can stand for a "single-task" of Table X.
 _SINGLE_TASKS: Mapping[str, Mapping[str, float]] = {
     "finetune_refer": _SEGMENTATION_SHARES,
     "finetune_nutrition": {"nutrition5k": 1},
@@ -125,10 +141,15 @@ _SINGLE_TASKS: Mapping[str, Mapping[str, float]] = {
     "finetune_ingredients": {"vireo172": 1},
     "finetune_recipe": {"recipe1m": 1},
 }
+# Table X has two single-task models on Nutrition5k and does not say which questions they were trained with. Here they
+# are those that each is measured by: for the totals alone (Q4), and for named ingredients (Q1, Q3).
+_SINGLE_NUTRITION_KINDS = {"single_nutrition": (4,), "single_refer_nutrition": (1, 3)}
 
 
-def _mixture(name: str, weights: Mapping[str, float], rules: Rules | None = None) -> Mixture:
-    return Mixture(name, tuple(shared_out(weights).items()), rules or PUBLISHED)
+def _mixture(
+    name: str, weights: Mapping[str, float], rules: Rules = PUBLISHED, kinds: tuple[int, ...] = ALL_KINDS
+) -> Mixture:
+    return Mixture(name, tuple(shared_out(weights).items()), rules, kinds)
 
 
 MIXTURES: Mapping[str, Mixture] = MappingProxyType(
@@ -140,6 +161,8 @@ MIXTURES: Mapping[str, Mixture] = MappingProxyType(
             _mixture("stage2.table_vi", _STAGE2_TABLE),
             _mixture("stage2.released", with_floor(_STAGE2_RELEASED), _RELEASED_RULES),
             *(_mixture(name, weights) for name, weights in _SINGLE_TASKS.items()),
+            *(_mixture(name, {"nutrition5k": 1}, kinds=kinds) for name, kinds in _SINGLE_NUTRITION_KINDS.items()),
+            _mixture("lisa_one_to_one", _SEGMENTATION_SHARES, ONE_TO_ONE),
         )
     }
 )
@@ -183,18 +206,26 @@ class ExampleStream:
         """Example number `index`: a dataset by its rate, then any of its records, then a question about it.
 
         Raises:
-            DataMissing, DataCorrupt: the record cannot be used; the message names it.
+            DataMissing, DataCorrupt: the record cannot be used (the message names it), or no record has anything that
+                the mixture could ask for.
         """
         dataset, rng = self._drawn(index)
         pool = self.pools[dataset]
-        position = int(rng.integers(len(pool)))
-        try:
-            return pool.example(position, rng)
-        except DataError as error:
-            if dataset in error.message:
-                raise
-            # Readers name the file; which of a run's datasets it belongs to is said here.
-            raise type(error)(f"{dataset}, training record {position}: {error.message}", hint=error.hint) from error
+        for _ in range(_DRAWS):
+            position = int(rng.integers(len(pool)))
+            try:
+                return pool.example(position, rng)
+            except NothingToAsk:
+                continue
+            except DataError as error:
+                if dataset in error.message:
+                    raise
+                # Readers name the file; which of a run's datasets it belongs to is said here.
+                raise type(error)(f"{dataset}, training record {position}: {error.message}", hint=error.hint) from error
+        raise DataMissing(
+            f"{dataset}: {_DRAWS} training records have nothing that the mixture {self.mixture.name} could ask for.",
+            hint="Is the dataset annotated? `foodbench data verify` looks at all of it.",
+        )
 
 
 def mixture_named(name: str) -> Mixture:
@@ -234,7 +265,7 @@ def open_stream(
     pools: dict[str, Pool] = {}
     for dataset in mixture.datasets:
         choice = resolve(dataset, edition, allow_partial, progress=progress)
-        pools[dataset] = POOLS[dataset](open_dataset(choice, progress=progress), mixture.rules)
+        pools[dataset] = POOLS[dataset](open_dataset(choice, progress=progress), mixture)
     return ExampleStream(mixture, pools, seed)
 
 
@@ -242,7 +273,11 @@ _SETTINGS: Sequence[tuple[str, type]] = (("mixture", str), ("edition", str), ("a
 
 
 def stream_from_settings(
-    plain: Mapping[str, Any], seed: int, *, progress: StageProgress | None = None
+    plain: Mapping[str, Any],
+    seed: int,
+    *,
+    architecture: Architecture = "foodlmm",
+    progress: StageProgress | None = None,
 ) -> ExampleStream:
     """The stream that a recipe's section `data` describes.
 
@@ -250,10 +285,11 @@ def stream_from_settings(
         plain: `mixture` (a name of `MIXTURES`), and optionally `edition` (`real` if it is not given), `allow_partial`
             and `seed`.
         seed: where the section has none.
+        architecture: of the model that is trained.
         progress: as for `open_stream`.
 
     Raises:
-        UsageError: another key, a value of a wrong type, or no mixture.
+        UsageError: another key, a value of a wrong type, no mixture, or one for another architecture.
         UnknownName, DataMissing, DataCorrupt: as `open_stream`.
     """
     types = dict(_SETTINGS)
@@ -263,8 +299,15 @@ def stream_from_settings(
             raise UsageError(f"data.{key} {what}.", hint=f"Settings of data: {', '.join(types)}.")
     if "mixture" not in plain:
         raise UsageError("data.mixture is missing.", hint=f"Known mixtures: {', '.join(MIXTURES)}.")
+    mixture = mixture_named(plain["mixture"])
+    if mixture.architecture != architecture:
+        fitting = [name for name, known in MIXTURES.items() if known.architecture == architecture]
+        raise UsageError(
+            f"The mixture {mixture.name} answers like a {mixture.architecture}; model.architecture is {architecture}.",
+            hint=f"Mixtures for a {architecture}: {', '.join(fitting)}.",
+        )
     return open_stream(
-        mixture_named(plain["mixture"]),
+        mixture,
         plain.get("seed", seed),
         edition=plain.get("edition", "real"),
         allow_partial=plain.get("allow_partial", False),

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from baselines.foodlmm.paper.examples import Architecture
 from baselines.foodlmm.settings import load_recipe
 from foodbench.core.errors import UsageError
 
@@ -49,7 +50,9 @@ class ModelSettings(_Section):
     """What is trained, and in which precision.
 
     Attributes:
-        start_from: converted checkpoint folder, of a FoodLMM or (for stage 1) of a LISA; `--start-from` goes first.
+        start_from: converted checkpoint folder, of a FoodLMM or a LISA; `--start-from` goes first.
+        architecture: what comes out. `foodlmm`: a LISA to start from gets FoodLMM's tokens and heads, as in stage 1.
+            `lisa`: a LISA stays one, with the one token `[SEG]` and no nutrition; `data.mixture` must be one for it.
         train_embeddings: train the word embeddings and the output layer as a whole, as the released code does.
         gradient_checkpointing: compute the language model's activations twice, keep them once.
         precision: `bf16` holds frozen weights in bfloat16 and computes in it; trained weights, their updates, the
@@ -58,6 +61,7 @@ class ModelSettings(_Section):
     """
 
     start_from: Path | None = None
+    architecture: Architecture = "foodlmm"
     train_embeddings: bool = True
     gradient_checkpointing: bool = True
     precision: Literal["bf16", "fp32"] = "bf16"

@@ -1,4 +1,4 @@
-"""Train the paper-size FoodLMM: adapters on LLaMA-7B, real datasets.
+"""Train the paper-size FoodLMM, or LISA: adapters on LLaMA-7B, real datasets.
 
     accelerate launch --config_file baselines/foodlmm/paper/accelerate/ddp.yaml \
         baselines/foodlmm/paper/train.py --config baselines/foodlmm/paper/configs/stage1.yaml \
@@ -67,7 +67,7 @@ def run(config: Path, out: Path, start_from: Path | None) -> None:
         reporter = stack.enter_context(Reporter()) if accelerator.is_main_process else None
         # One process makes what is made of the datasets on first use (indexes); the others find it.
         with accelerator.main_process_first():
-            stream = stream_from_settings(settings.data, settings.seed)
+            stream = stream_from_settings(settings.data, settings.seed, architecture=settings.model.architecture)
         trainer = Trainer(settings, stream, out, reporter, accelerator)
         began = time.monotonic()
         trainer.run()

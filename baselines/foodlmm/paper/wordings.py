@@ -271,5 +271,17 @@ MASK_ANSWERS = (
 )
 """Before "rice is masked as [SEG1], egg as [SEG2] and corn as [SEG3]"; the benchmark reads the noun of each mask."""
 
+ONE_QUESTIONS = tuple(question.replace("{ingredient}", "{names}") for question in prompts.REFER)
+"""LISA's: for one class that is there. The benchmark's strict ones, as many as LISA has for names."""
+
+ONE_ANSWERS = (
+    "Sure, [SEG].",
+    "It is [SEG].",
+    "Here it is: [SEG].",
+    "This is the mask: [SEG].",
+    "The mask that you ask for is [SEG].",
+)
+"""LISA's: one mask, and no word that says of what. As many as LISA has, in its form."""
+
 ABSENT_ANSWER = "The {names} {verb} not found in this picture."
 """What is said of things that are not there: alone, or behind the masks."""

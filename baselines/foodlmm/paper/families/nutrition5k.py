@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from textwrap import dedent
 
 import numpy as np
@@ -211,6 +212,7 @@ KINDS: tuple[Ask, ...] = (
     _ranking,
 )
 """Q0 to Q6."""
+ALL_KINDS: tuple[int, ...] = tuple(range(len(KINDS)))
 
 
 def nutrition_example(record: NutritionRecord, rng: np.random.Generator, kind: int | None = None) -> Example:
@@ -247,8 +249,13 @@ def _value(token: str, numbered: Sequence[Ingredient], record: NutritionRecord) 
     return float(value)
 
 
-def nutrition_pool(reader: Nutrition5k) -> RecordPool[NutritionRecord]:
-    """The training dishes that are usable."""
+def example_of_kinds(record: NutritionRecord, rng: np.random.Generator, kinds: Sequence[int]) -> Example:
+    """As `nutrition_example`, of one of these kinds at random."""
+    return nutrition_example(record, rng, one_of(rng, kinds))
+
+
+def nutrition_pool(reader: Nutrition5k, kinds: Sequence[int] = ALL_KINDS) -> RecordPool[NutritionRecord]:
+    """The training dishes that are usable, asked about by questions of these kinds."""
     records = reader.records("train")
     kept = tuple(record for record in records if usable(record))
-    return RecordPool(kept, nutrition_example, len(records) - len(kept))
+    return RecordPool(kept, partial(example_of_kinds, kinds=tuple(kinds)), len(records) - len(kept))

@@ -9,6 +9,9 @@ the first photo of its list) gets such a question too.
 The released code draws a third of the absent things from the dataset's other classes, as is done here; but a class that
 has a word in common with one in the photo is not drawn, because whether "beef bowl" is there may be a matter of opinion
 where "beef steak" is.
+
+LISA is asked for one class that is there, and answers with its one token (`ONE_TO_ONE`), as in its released code with
+semantic segmentation; that code asks up to three such questions per photo, each a conversation of its own.
 """
 
 from __future__ import annotations
@@ -21,8 +24,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baselines.foodlmm.paper.absent_nouns import ABSENT_NOUNS
-from baselines.foodlmm.paper.examples import MAX_SEGMENTS, Example, RecordPool, Turn, one_of, shuffled
-from baselines.foodlmm.paper.wordings import ABSENT_ANSWER, EVERYTHING_QUESTIONS, MASK_ANSWERS, REFER_QUESTIONS
+from baselines.foodlmm.paper.examples import (
+    MAX_SEGMENTS,
+    Example,
+    NothingToAsk,
+    RecordPool,
+    Turn,
+    one_of,
+    shuffled,
+)
+from baselines.foodlmm.paper.wordings import (
+    ABSENT_ANSWER,
+    EVERYTHING_QUESTIONS,
+    MASK_ANSWERS,
+    ONE_ANSWERS,
+    ONE_QUESTIONS,
+    REFER_QUESTIONS,
+)
 from foodbench.core.types import Mask
 from foodbench.data.foodseg103 import FoodSeg103
 from foodbench.data.records import SegmentationRecord
@@ -42,15 +60,18 @@ class Rules:
         absent_branch: share of the others in which absent things may be named.
         absent: chances in that branch of 0, 1, 2, ... absent things.
         absent_food: share of absent things that are other classes of the dataset; the rest are everyday nouns.
+        one_to_one: LISA's questions instead: each for one class in the photo, each answered with `[SEG]`.
     """
 
     everything: float = 0.4
     absent_branch: float = 0.1
     absent: tuple[float, ...] = (0.8, 0.1, 0.05, 0.05)
     absent_food: float = 1 / 3
+    one_to_one: bool = False
 
 
 PUBLISHED = Rules()
+ONE_TO_ONE = Rules(everything=0.0, absent_branch=0.0, one_to_one=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +108,34 @@ def segmentation_example(
 
     Raises:
         DataMissing, DataCorrupt: photo or mask cannot be read, or they do not fit.
+        NothingToAsk: one class that is there is to be asked for, and none is.
     """
     ids = record.checked_mask()
     present = present_names(ids, vocabulary)
+    if rules.one_to_one:
+        turn, shown = _one_to_one(record, present, rng, vocabulary)
+    else:
+        turn, shown = _one_to_any(present, rng, vocabulary, rules)
+    drawn = tuple(_mask(ids, present[name], name) for name in shown)
+    return Example(record.image, (turn,), drawn, (), vocabulary.source, record.stem)
+
+
+def _one_to_one(
+    record: SegmentationRecord, present: Mapping[str, int], rng: np.random.Generator, vocabulary: Vocabulary
+) -> tuple[Turn, list[str]]:
+    """A turn for one class in the photo."""
+    if not present:
+        raise NothingToAsk(
+            f"{vocabulary.source}, record {record.stem}: no class of the photo has a name.", hint="Leave it out."
+        )
+    name = one_of(rng, list(present))
+    return Turn(refer_question(one_of(rng, ONE_QUESTIONS), [name]), one_of(rng, ONE_ANSWERS)), [name]
+
+
+def _one_to_any(
+    present: Mapping[str, int], rng: np.random.Generator, vocabulary: Vocabulary, rules: Rules
+) -> tuple[Turn, list[str]]:
+    """A turn for everything or for some names, and which of them are in the photo."""
     if present and rng.random() < rules.everything:
         shown, absent = list(present), list[str]()
         question = one_of(rng, EVERYTHING_QUESTIONS)
@@ -98,9 +144,7 @@ def segmentation_example(
         asked = shuffled(rng, [*shown, *absent])
         shown, absent = ([name for name in asked if name in kind] for kind in (shown, absent))
         question = refer_question(one_of(rng, REFER_QUESTIONS), asked)
-    turn = Turn(question, refer_answer(one_of(rng, MASK_ANSWERS), shown, absent))
-    drawn = tuple(_mask(ids, present[name], name) for name in shown)
-    return Example(record.image, (turn,), drawn, (), vocabulary.source, record.stem)
+    return Turn(question, refer_answer(one_of(rng, MASK_ANSWERS), shown, absent)), shown
 
 
 def _mask(ids: NDArray[np.uint8], class_id: int, name: str) -> Mask:

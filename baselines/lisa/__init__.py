@@ -1,0 +1,1 @@
+"""LISA: a mask for one thing at a time."""
