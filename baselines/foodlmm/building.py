@@ -26,10 +26,12 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 def build_processor(settings: ModelSettings, seed: int) -> FoodLMMProcessor:
     """Tokenizer and image processor of the small model."""
+    tokenizer = train_tokenizer(settings.vocab_size, settings.max_segments, seed)
+    tokenizer.model_max_length = settings.max_positions
     return FoodLMMProcessor(
         image_processor=FoodLMMImageProcessor(clip_size=settings.image_size, sam_size=settings.image_size),
-        tokenizer=train_tokenizer(settings.vocab_size, settings.max_segments, seed),
-        image_seq_length=(settings.image_size // settings.clip_patch) ** 2,
+        tokenizer=tokenizer,
+        image_seq_length=settings.image_tokens,
         max_segments=settings.max_segments,
     )
 
@@ -37,13 +39,12 @@ def build_processor(settings: ModelSettings, seed: int) -> FoodLMMProcessor:
 def build_config(settings: ModelSettings, processor: FoodLMMProcessor, nutrition_scale: list[float]) -> FoodLMMConfig:
     """The small model's configuration."""
     tokenizer = processor.tokenizer
-    channels = settings.mask_channels
     return FoodLMMConfig(
         vision_config=CLIPVisionConfig(
             hidden_size=settings.clip_hidden,
             intermediate_size=settings.clip_hidden * 3,
             num_hidden_layers=settings.clip_layers,
-            num_attention_heads=4,
+            num_attention_heads=settings.clip_heads,
             image_size=settings.image_size,
             patch_size=settings.clip_patch,
             projection_dim=64,
@@ -53,42 +54,14 @@ def build_config(settings: ModelSettings, processor: FoodLMMProcessor, nutrition
             hidden_size=settings.text_hidden,
             intermediate_size=settings.text_hidden * 11 // 4,
             num_hidden_layers=settings.text_layers,
-            num_attention_heads=4,
-            num_key_value_heads=4,
-            max_position_embeddings=512,
+            num_attention_heads=settings.text_heads,
+            num_key_value_heads=settings.text_heads,
+            max_position_embeddings=settings.max_positions,
             bos_token_id=tokenizer.bos_token_id,
             eos_token_id=tokenizer.eos_token_id,
             pad_token_id=tokenizer.pad_token_id,
         ),
-        sam_config=SamConfig(
-            vision_config={
-                "hidden_size": settings.sam_hidden,
-                "output_channels": channels,
-                "num_hidden_layers": settings.sam_layers,
-                "num_attention_heads": 4,
-                "image_size": settings.image_size,
-                "patch_size": settings.sam_patch,
-                "mlp_ratio": 3.0,
-                "use_rel_pos": False,
-                "window_size": settings.sam_window,
-                "global_attn_indexes": [settings.sam_layers - 1],
-                "num_pos_feats": channels // 2,
-                # The default of 1e-10 is meant for loading weights, not for training from nothing.
-                "initializer_range": 0.02,
-            },
-            prompt_encoder_config={
-                "hidden_size": channels,
-                "image_size": settings.image_size,
-                "patch_size": settings.sam_patch,
-            },
-            mask_decoder_config={
-                "hidden_size": channels,
-                "mlp_dim": channels * 4,
-                "num_attention_heads": 4,
-                "iou_head_hidden_dim": channels,
-                "num_multimask_outputs": 1,
-            },
-        ),
+        sam_config=_sam_config(settings),
         image_seq_length=processor.image_seq_length,
         vision_feature_layer=-1,
         nutrition_heads=settings.max_segments > 0,
@@ -98,6 +71,44 @@ def build_config(settings: ModelSettings, processor: FoodLMMProcessor, nutrition
         pad_token_id=tokenizer.pad_token_id,
         **processor.token_ids(),
     )
+
+
+def _sam_config(settings: ModelSettings) -> SamConfig:
+    channels = settings.mask_channels
+    return SamConfig(
+        vision_config={
+            "hidden_size": settings.sam_hidden,
+            "output_channels": channels,
+            "num_hidden_layers": settings.sam_layers,
+            "num_attention_heads": settings.sam_heads,
+            "image_size": settings.image_size,
+            "patch_size": settings.sam_patch,
+            "mlp_ratio": 3.0,
+            "use_rel_pos": False,
+            "window_size": settings.sam_window,
+            "global_attn_indexes": _spread(settings.sam_global_layers, settings.sam_layers),
+            "num_pos_feats": channels // 2,
+            # The default of 1e-10 is meant for loading weights, not for training from nothing.
+            "initializer_range": 0.02,
+        },
+        prompt_encoder_config={
+            "hidden_size": channels,
+            "image_size": settings.image_size,
+            "patch_size": settings.sam_patch,
+        },
+        mask_decoder_config={
+            "hidden_size": channels,
+            "mlp_dim": channels * 4,
+            "num_attention_heads": settings.mask_heads,
+            "iou_head_hidden_dim": channels,
+            "num_multimask_outputs": 1,
+        },
+    )
+
+
+def _spread(count: int, layers: int) -> list[int]:
+    """That many layers' places, as in SAM: evenly spread, the last among them."""
+    return [layers * number // count - 1 for number in range(1, count + 1)]
 
 
 def build_model(config: FoodLMMConfig, seed: int) -> FoodLMMForConditionalGeneration:
@@ -128,10 +139,17 @@ def begin(
 
     Raises:
         CheckpointError: the checkpoint is missing or damaged.
+        UsageError: it takes pictures of another size than the recipe's.
     """
     if settings.start_from is not None:
         torch.manual_seed(settings.seed)
         model, processor = load_checkpoint(REPOSITORY / settings.start_from)
+        side = processor.image_processor.clip_size
+        if side != settings.data.side:
+            raise UsageError(
+                f"{settings.start_from} takes pictures of {side} px, the recipe has {settings.data.side}.",
+                hint=f"Set data.side to {side}.",
+            )
         model.sam.shared_image_embedding.positional_embedding.requires_grad_(False)
         return model, processor
     if settings.model is None:

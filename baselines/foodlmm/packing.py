@@ -49,6 +49,7 @@ class TurnBatch:
         segments: (masks, 3) in random order: row, position that predicts the `[SEGi]` token, ingredient number.
         values: (values, 3): row, position that predicts the nutrition token, head.
         value_targets: (values,) kcal or grams.
+        tokens: how many there are, those of the pictures with them and padding without.
     """
 
     input_ids: torch.Tensor
@@ -58,6 +59,7 @@ class TurnBatch:
     segments: torch.Tensor
     values: torch.Tensor
     value_targets: torch.Tensor
+    tokens: int
 
 
 def _turned(array: NDArray, how: int) -> NDArray:
@@ -213,6 +215,7 @@ def _collate(
         segments=torch.tensor(segments, dtype=torch.long).view(-1, 3),
         values=torch.tensor(values, dtype=torch.long).view(-1, 3),
         value_targets=torch.tensor(targets),
+        tokens=sum(len(row.ids) for row in rows),
     )
 
 
@@ -230,8 +233,9 @@ def area_fractions(labels: torch.Tensor, patch: int) -> torch.Tensor:
     classes = len(INGREDIENTS) + 1
     images, side, _ = labels.shape
     grid = side // patch
-    rows = torch.arange(side) // patch
-    cells = rows[:, None] * grid + rows[None, :] + torch.arange(images)[:, None, None] * grid * grid
+    rows = torch.arange(side, device=labels.device) // patch
+    pictures = torch.arange(images, device=labels.device)[:, None, None]
+    cells = rows[:, None] * grid + rows[None, :] + pictures * grid * grid
     counts = torch.bincount((cells * classes + labels).flatten(), minlength=images * grid * grid * classes)
     return counts.view(images, grid, grid, classes).permute(0, 3, 1, 2).float() / patch**2
 

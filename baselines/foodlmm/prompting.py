@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from baselines.foodlmm.building import Scaffold
+from baselines.foodlmm.devices import moved
 from baselines.foodlmm.packing import image_batch
 from baselines.foodlmm.plates import Plates
 from baselines.foodlmm.templates import EVERYTHING_QUESTIONS
@@ -31,12 +32,13 @@ def set_prompts(
     roles = model.roles()
     for start in range(0, min(_PLATES, len(plates)), _BATCH):
         indices = np.arange(start, min(start + _BATCH, _PLATES, len(plates)))
-        images = image_batch(plates, indices, processor, np.random.default_rng(start))
+        images = moved(image_batch(plates, indices, processor, np.random.default_rng(start)), model.device)
         for row, index in enumerate(indices.tolist()):
             names = plates.facts(index).ingredients
             answer = processor.encode_answer(prompts.masks_sentence(names))
             ids = [*processor.prefix_ids, *processor.encode_question(EVERYTHING_QUESTIONS[0]), *answer]
-            output = model.model(input_ids=torch.tensor([ids]), pixel_values=images.pixel_values[row : row + 1])
+            given = torch.tensor([ids], device=model.device)
+            output = model.model(input_ids=given, pixel_values=images.pixel_values[row : row + 1])
             for place, token in enumerate(ids):
                 role = roles.get(token)
                 if role is not None and role.kind == "segment":

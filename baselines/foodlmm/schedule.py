@@ -45,14 +45,17 @@ class Optimizers:
             BatchedMuon(_groups(muon), lr=0.0),
         ]
 
-    def step(self, loss: torch.Tensor, step: int) -> None:
+    def forget(self) -> None:
+        """Drop the gradients."""
+        for optimizer in self._all:
+            optimizer.zero_grad()
+
+    def update(self, step: int) -> None:
         """One update at the rate of that step, gradients clipped to norm 1."""
         rate = learning_rate(self._settings, step)
         for optimizer in self._all:
-            optimizer.zero_grad()
             for group in optimizer.param_groups:
                 group["lr"] = rate * (self._settings.vision_share if group["vision"] else 1.0)
-        loss.backward()
         nn.utils.clip_grad_norm_(self.parameters, 1.0)
         for optimizer in self._all:
             optimizer.step()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from baselines.foodlmm.dialogues import CONVERSATIONS
 from foodbench.core.errors import DataMissing, UsageError
 
+DEVICE_NAMES = r"^(auto|cpu|cuda(:\d+)?)$"
+Precision = Literal["fp32", "bf16"]
 Positive = Annotated[int, Field(gt=0)]
 Rate = Annotated[float, Field(gt=0)]
 Recipe = TypeVar("Recipe", bound=BaseModel)
@@ -61,6 +63,11 @@ class ModelSettings(_Section):
         image_size: side of both branches' input in pixels.
         clip_patch, sam_patch: patch sides in pixels.
         clip_hidden, clip_layers, text_hidden, text_layers, sam_hidden, sam_layers: widths and depths.
+        clip_heads, text_heads, sam_heads, mask_heads: attention heads of both encoders, the language model and the mask
+            decoder.
+        max_positions: of the language model, the picture's among them.
+        sam_window: side of the windows that the mask branch's layers look at, in patches.
+        sam_global_layers: how many of its layers look at the whole picture: evenly spread, the last among them.
         mask_channels: width of the mask decoder.
     """
 
@@ -77,6 +84,37 @@ class ModelSettings(_Section):
     sam_layers: Positive
     sam_window: Positive
     mask_channels: Positive
+    clip_heads: Positive = 4
+    text_heads: Positive = 4
+    sam_heads: Positive = 4
+    mask_heads: Positive = 4
+    max_positions: Positive = 512
+    sam_global_layers: Positive = 1
+
+    @property
+    def image_tokens(self) -> int:
+        """How many tokens a picture takes."""
+        return (self.image_size // self.clip_patch) ** 2
+
+    @model_validator(mode="after")
+    def _divisible(self) -> ModelSettings:
+        grid = self.image_size // self.sam_patch
+        for name, value, divisor, reason in (
+            ("image_size", self.image_size, self.clip_patch, "clip_patch"),
+            ("image_size", self.image_size, self.sam_patch, "sam_patch"),
+            ("image_size / sam_patch", grid, self.sam_window, "sam_window"),
+            ("sam_patch", self.sam_patch, 4, "4, the mask decoder's enlargement"),
+            ("clip_hidden", self.clip_hidden, self.clip_heads, "clip_heads"),
+            ("text_hidden", self.text_hidden, 2 * self.text_heads, "twice text_heads, for the rotary code"),
+            ("sam_hidden", self.sam_hidden, self.sam_heads, "sam_heads"),
+            ("mask_channels", self.mask_channels, 2 * self.mask_heads, "twice mask_heads"),
+            ("mask_channels", self.mask_channels, 8, "8, by which the mask decoder narrows"),
+        ):
+            if value % divisor:
+                raise ValueError(f"{name} ({value}) must be a multiple of {reason} ({divisor})")
+        if self.sam_global_layers > self.sam_layers:
+            raise ValueError(f"sam_global_layers ({self.sam_global_layers}) must not exceed sam_layers")
+        return self
 
 
 class StageSettings(_Section):
@@ -133,6 +171,9 @@ class TrainSettings(_Section):
     Attributes:
         seed: of weights, data order and questions.
         threads: of torch; part of the settings because sums depend on it in the last digit.
+        device: `cpu`, `cuda`, `cuda:1`, ..., or `auto`: a GPU if there is one. Sums depend on it too, but a run may go
+            on elsewhere.
+        precision: `bf16` multiplies matrices in bfloat16; weights, losses and nutrition stay in float32.
         log_every: steps whose mean losses make one line of the log.
         save_every: steps between resumable states; a multiple of `log_every`, so that no line is torn apart.
         validate_every: joint steps between measurements.
@@ -144,6 +185,8 @@ class TrainSettings(_Section):
 
     seed: int
     threads: Positive = 2
+    device: Annotated[str, Field(pattern=DEVICE_NAMES)] = "cpu"
+    precision: Precision = "fp32"
     log_every: Positive = 25
     save_every: Positive = 200
     validate_every: Positive = 500
@@ -165,6 +208,13 @@ class TrainSettings(_Section):
             raise ValueError("the stage joint is missing: there is nothing to train")
         if self.model is not None and self.model.image_size != self.data.side:
             raise ValueError(f"data.side is {self.data.side}, but model.image_size {self.model.image_size}")
+        if self.model is not None and self.joint is not None:
+            room = range(self.model.image_tokens + 1, self.model.max_positions + 1)
+            if self.joint.row_tokens not in room:
+                raise ValueError(
+                    f"joint.row_tokens ({self.joint.row_tokens}) must exceed the {self.model.image_tokens} tokens "
+                    f"of a picture and at most model.max_positions ({self.model.max_positions})"
+                )
         return self
 
 

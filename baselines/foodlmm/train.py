@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 os.environ.setdefault("GOMP_SPINCOUNT", "0")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # loaders are forked from a process that has tokenized
 
 from foodbench.core.errors import FoodbenchError
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from baselines.foodlmm.training import Outcome
     from baselines.foodlmm.validation import Examiner
 
+_MOST_LOADERS = 8
+
 
 def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -35,18 +38,32 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, required=True, help="folder for state, log and checkpoint")
     parser.add_argument("--cache", type=Path, help="folder for rendered plates (default: OUT/plates)")
     parser.add_argument("--workers", type=int, default=2, help="processes that render plates")
+    parser.add_argument(
+        "--loaders",
+        type=int,
+        help="processes that make batches ahead of time (default: up to 8 for a GPU, none for a CPU)",
+    )
     return parser.parse_args(argv)
 
 
-def run(config: Path, out: Path, cache: Path, workers: int) -> None:
-    """Render, train, measure, publish."""
+def run(config: Path, out: Path, cache: Path, workers: int, loaders: int | None = None) -> None:
+    """Render, train, measure, publish.
+
+    Raises:
+        FoodbenchError: the recipe, its device, its checkpoint or the folder cannot be used.
+    """
+    from baselines.foodlmm.devices import resolve_device
     from baselines.foodlmm.plates import load_plates
     from baselines.foodlmm.progress import Reporter
     from baselines.foodlmm.settings import load_settings
+    from baselines.foodlmm.throughput import describe
     from baselines.foodlmm.training import Trainer
     from baselines.foodlmm.validation import Examiner, render_plates
 
     settings = load_settings(config)
+    device = resolve_device(settings.device)  # before minutes of rendering
+    if loaders is None:
+        loaders = min(_MOST_LOADERS, max(1, (os.cpu_count() or 1) - 1)) if device.type == "cuda" else 0
     data, began = settings.data, time.monotonic()
     with Reporter() as reporter:
         reporter.start("plates", data.train_plates)
@@ -62,8 +79,10 @@ def run(config: Path, out: Path, cache: Path, workers: int) -> None:
         seconds = {"render": time.monotonic() - began}
         val_plates = render_plates(data, "val", data.val_plates)
         examiner = Examiner(val_plates[: data.monitor_plates])
-        outcome = Trainer(settings, plates, out, reporter, examiner).run()
+        outcome = Trainer(settings, plates, out, reporter, examiner, loaders).run()
         measured = publish(settings, outcome, Examiner(val_plates), out, seconds)
+        for stage, record in outcome.throughput.items():
+            reporter.say(describe(stage, record))
         reporter.say(f"checkpoint in {out / 'checkpoint'}: {measured or 'pretrained'}")
 
 
@@ -84,7 +103,8 @@ def publish(
     measured: dict[str, float] = {}
     if settings.joint:
         # Measured on what is published: reloaded, weights rounded to half precision.
-        measured = examiner.measure(*load_checkpoint(checkpoint))
+        model, processor = load_checkpoint(checkpoint)
+        measured = examiner.measure(model.to(outcome.model.device), processor)
         with AppendLog(out / "log.jsonl") as log:
             log.append({"stage": "joint", "step": settings.joint.steps, "val": measured, "plates": len(examiner)})
     log_records = list(read_json_lines(out / "log.jsonl"))
@@ -101,6 +121,7 @@ def publish(
             "parameters": sum(parameter.numel() for parameter in outcome.model.parameters()),
             "weights_sha256": sha256_file(checkpoint / "model.safetensors"),
             "seconds": {name: round(value) for name, value in seconds.items()},
+            "throughput": outcome.throughput,
             "val": {"plates": len(examiner), **measured} if measured else None,
         },
     )
@@ -124,7 +145,8 @@ def main(argv: list[str] | None = None) -> int:
     """Entry point; returns the exit code."""
     arguments = _arguments(argv)
     try:
-        run(arguments.config, arguments.out, arguments.cache or arguments.out / "plates", arguments.workers)
+        cache = arguments.cache or arguments.out / "plates"
+        run(arguments.config, arguments.out, cache, arguments.workers, arguments.loaders)
     except FoodbenchError as error:
         sys.stderr.write(f"{error}\n")
         return int(error.exit_code)

@@ -5,32 +5,33 @@ from __future__ import annotations
 import io
 import json
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from pydantic import ValidationError
 from safetensors.torch import load_model
 
+from baselines.foodlmm.batches import BatchSource, StageBatch
 from baselines.foodlmm.building import REPOSITORY, Scaffold, begin
+from baselines.foodlmm.devices import Placement, moved, resolve_device
 from baselines.foodlmm.losses import Losses, joint_losses, pretraining_losses
-from baselines.foodlmm.packing import Packer, image_batch
 from baselines.foodlmm.plates import Plates
 from baselines.foodlmm.progress import Reporter
 from baselines.foodlmm.prompting import set_prompts
 from baselines.foodlmm.publish import SCAFFOLD
 from baselines.foodlmm.schedule import Optimizers, learning_rate
 from baselines.foodlmm.settings import JointSettings, StageSettings, TrainSettings
+from baselines.foodlmm.throughput import Meter
 from baselines.foodlmm.validation import Examiner
 from foodbench.core.errors import CheckpointError, FoodbenchError
 from foodbench.core.files import AppendLog, atomic_write, read_json_lines
-from foodbench.data.kitchen.ingredients import INGREDIENTS
 from foodbench.models.foodlmm import FoodLMMForConditionalGeneration, FoodLMMProcessor
 
 STAGES = ("pretrain", "joint")
-_MASKS_PER_PLATE = 2
 _REPORTED_ONLY = "ciou"
 
 
@@ -42,18 +43,33 @@ class Outcome:
         model: the trained model.
         processor: its processor.
         scaffold: what helped to train it.
+        throughput: by stage, as `Meter.record` gives it.
     """
 
     model: FoodLMMForConditionalGeneration
     processor: FoodLMMProcessor
     scaffold: Scaffold
+    throughput: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 class Trainer:
     """Trains one model in a folder that holds its state (`state.pt`) and its log (`log.jsonl`).
 
     Every batch is a pure function of the settings, the plates and the step, so a state needs no record of how far any
-    generator had come.
+    generator had come. On a CPU the same settings give the same weights, bit for bit, with and without interruptions;
+    some sums of a GPU come in no fixed order.
+
+    Args:
+        settings: the recipe.
+        plates: what to learn from.
+        folder: for state and log.
+        reporter: told of progress.
+        examiner: measures from time to time.
+        loaders: processes that make batches ahead of time; they change nothing but the time it takes.
+
+    Raises:
+        CheckpointError: the recipe's checkpoint is missing or damaged.
+        UsageError: the recipe asks for a device that is not there, or for another size than its checkpoint's.
     """
 
     def __init__(
@@ -63,6 +79,7 @@ class Trainer:
         folder: Path,
         reporter: Reporter,
         examiner: Examiner | None = None,
+        loaders: int = 0,
     ) -> None:
         torch.set_num_threads(settings.threads)
         self._settings = settings
@@ -72,9 +89,14 @@ class Trainer:
         self._log_path = folder / "log.jsonl"
         self._reporter = reporter
         self._examiner = examiner
+        self._loaders = loaders
+        self.placement = Placement(resolve_device(settings.device), settings.precision)
+        # Drawn on the CPU in any case, so that every device begins with the same weights.
         self.model, self.processor = begin(settings, plates.nutrition_scale())
         self.scaffold = Scaffold(self.model.config, self.processor)
-        self._packer: Packer | None = None
+        self.model.to(self.placement.device)
+        self.scaffold.to(self.placement.device)
+        self._meters: dict[str, Meter] = {}
 
     def run(self, stop_after: int | None = None) -> Outcome:
         """Train from the saved state, if any, to the end.
@@ -104,7 +126,8 @@ class Trainer:
                     if not budget:
                         break
                 first_step, optimizer_state = 0, None
-        return Outcome(self.model, self.processor, self.scaffold)
+        throughput = {name: meter.record(self.placement) for name, meter in self._meters.items()}
+        return Outcome(self.model, self.processor, self.scaffold, throughput)
 
     def _take_over_scaffold(self) -> None:
         """What training began with elsewhere: it lies beside a pretrained checkpoint, and a trained one shows it."""
@@ -117,15 +140,18 @@ class Trainer:
             set_prompts(self.model, self.processor, self.scaffold, self._plates)
 
     def _run_stage(self, name: str, stage: StageSettings, optimizers: Optimizers, steps: range, log: AppendLog) -> None:
-        losses_at: Callable[[int, StageSettings], Losses] = getattr(self, f"_{name}_losses")
+        source = BatchSource(self._plates, self.processor, self.model.roles(), stage, self._settings.seed)
+        on_gpu = self.placement.device.type == "cuda"
+        batches = source.over(steps, self._loaders, pin=on_gpu)
+        meter = self._meters.setdefault(name, Meter())
+        if on_gpu:
+            torch.cuda.reset_peak_memory_stats(self.placement.device)
         window: list[dict[str, float]] = []
         self._reporter.start(name, stage.steps, steps.start)
         began = time.monotonic()
         for step in steps:
-            losses = losses_at(step, stage)
-            total = torch.stack([value for key, value in losses.items() if key != _REPORTED_ONLY]).sum()
-            optimizers.step(total, step)
-            window.append({key: float(value.detach()) for key, value in losses.items()})
+            losses = self._step(step, stage, batches, optimizers, meter)
+            window.append(losses)
             done = step + 1
             if done % self._settings.log_every == 0 or done == stage.steps:
                 means = _means(window)
@@ -139,33 +165,40 @@ class Trainer:
                 log.append({"stage": name, "step": done, "val": measured})
                 self._reporter.say(f"step {done}: {json.dumps(measured)}")
             if done % self._settings.save_every == 0 or done == stage.steps:
+                meter.watch_memory(self.placement.device)
                 self._save(name, done, optimizers)
+
+    def _step(
+        self, step: int, stage: StageSettings, batches: Iterator[StageBatch], optimizers: Optimizers, meter: Meter
+    ) -> dict[str, float]:
+        """One step; returns its losses."""
+        meter.begin()
+        batch = next(batches)
+        tokens = 0 if batch.turns is None else batch.turns.tokens
+        batch = moved(batch, self.placement.device)
+        meter.count(lambda: self._backward(batch, stage, optimizers))
+        losses = self._backward(batch, stage, optimizers)
+        optimizers.update(step)
+        # In one transfer, which waits for the device.
+        values = torch.stack([value.detach() for value in losses.values()]).tolist()
+        meter.end(stage.images, tokens)
+        return dict(zip(losses, values, strict=True))
+
+    def _backward(self, batch: StageBatch, stage: StageSettings, optimizers: Optimizers) -> Losses:
+        optimizers.forget()
+        losses = self._losses(batch, stage)
+        torch.stack([value for key, value in losses.items() if key != _REPORTED_ONLY]).sum().backward()
+        return losses
+
+    def _losses(self, batch: StageBatch, stage: StageSettings) -> Losses:
+        if isinstance(stage, JointSettings) and batch.turns is not None:
+            return joint_losses(self.model, self.scaffold, batch.images, batch.turns, stage, self.placement)
+        if batch.masks is None:
+            raise ValueError("A batch of the first stage has masks.")
+        return pretraining_losses(self.model, self.scaffold, batch.images, batch.masks, self.placement)
 
     def _time_to_measure(self, done: int, steps: int) -> bool:
         return done % self._settings.validate_every == 0 and done < steps
-
-    def _indices(self, stage: StageSettings, rng: np.random.Generator) -> np.ndarray:
-        return rng.integers(len(self._plates), size=stage.images)
-
-    def _pretrain_losses(self, step: int, stage: StageSettings) -> Losses:
-        rng = np.random.default_rng([self._settings.seed, 0, step])
-        indices = self._indices(stage, rng)
-        images = image_batch(self._plates, indices, self.processor, rng)
-        masks = []
-        for row, index in enumerate(indices.tolist()):
-            names = self._plates.facts(index).ingredients
-            chosen = rng.permutation(len(names))[:_MASKS_PER_PLATE].tolist()
-            masks += [(row, INGREDIENTS[names[place]].number) for place in chosen]
-        return pretraining_losses(self.model, self.scaffold, images, torch.tensor(masks))
-
-    def _joint_losses(self, step: int, stage: JointSettings) -> Losses:
-        rng = np.random.default_rng([self._settings.seed, 1, step])
-        indices = self._indices(stage, rng)
-        images = image_batch(self._plates, indices, self.processor, rng)
-        if self._packer is None:
-            self._packer = Packer(self._plates, self.processor, self.model.roles(), stage)
-        turns = self._packer.turns(indices, rng)
-        return joint_losses(self.model, self.scaffold, images, turns, stage)
 
     def _save(self, stage: str, step: int, optimizers: Optimizers) -> None:
         buffer = io.BytesIO()
@@ -178,6 +211,7 @@ class Trainer:
                 "scaffold": self.scaffold.state_dict(),
                 "optimizers": optimizers.state_dict(),
                 "torch_rng": torch.get_rng_state(),
+                "throughput": {name: meter.state() for name, meter in self._meters.items()},
             },
             buffer,
         )
@@ -188,15 +222,14 @@ class Trainer:
         if not self._state_path.exists():
             return self._stages[0], 0, None
         try:
-            state = torch.load(self._state_path, weights_only=True)
-            if state["settings"] != self._settings.model_dump_json():
-                raise CheckpointError(
-                    f"{self._state_path} belongs to another recipe.",
-                    hint="Choose another --out, or delete that folder.",
-                )
+            # Into the CPU's memory first: the state may come from another device.
+            state = torch.load(self._state_path, map_location="cpu", weights_only=True)
+            self._check_recipe(state["settings"])
             self.model.load_state_dict(state["model"])
             self.scaffold.load_state_dict(state["scaffold"])
             torch.set_rng_state(state["torch_rng"])
+            meters = state.get("throughput", {}).items()
+            self._meters = {name: Meter.from_state(kept) for name, kept in meters}
         except FoodbenchError:
             raise
         except Exception as error:  # torch.load raises almost anything on damaged bytes
@@ -208,6 +241,18 @@ class Trainer:
         if stage != self._stages[-1] and step >= getattr(self._settings, stage).steps:
             return self._stages[-1], 0, None
         return stage, step, state["optimizers"]
+
+    def _check_recipe(self, saved: str) -> None:
+        """The state's recipe must be this one, but for the device; what a recipe does not say counts as its default."""
+        try:
+            theirs = TrainSettings.model_validate_json(saved)
+        except ValidationError:
+            theirs = None
+        if theirs is None or theirs.model_copy(update={"device": self._settings.device}) != self._settings:
+            raise CheckpointError(
+                f"{self._state_path} belongs to another recipe.",
+                hint="Choose another --out, or delete that folder.",
+            )
 
     def _trim_log(self, stage: str, first_step: int) -> None:
         """Drop records of steps after the saved state: they will be made again."""
@@ -223,5 +268,5 @@ def _means(window: list[dict[str, float]]) -> dict[str, float]:
     return {name: round(float(np.mean([losses[name] for losses in window if name in losses])), 5) for name in names}
 
 
-def _note(losses: Losses) -> str:
-    return " ".join(f"{name} {float(value.detach()):.2f}" for name, value in losses.items())
+def _note(losses: dict[str, float]) -> str:
+    return " ".join(f"{name} {value:.2f}" for name, value in losses.items())

@@ -70,7 +70,8 @@ def answer_all(
     answers = []
     for start in range(0, len(pictures), _BATCH):
         inputs = processor(list(pictures[start : start + _BATCH]), list(questions[start : start + _BATCH]))
-        generated = model.generate_answers(**inputs, max_new_tokens=max_new_tokens)
+        tensors = {name: value.to(model.device) for name, value in inputs.items()}
+        generated = model.generate_answers(**tensors, max_new_tokens=max_new_tokens)
         sizes = zip(inputs["reshaped_input_sizes"].tolist(), inputs["original_sizes"].tolist(), generated, strict=True)
         answers += [processor.render(answer, tuple(reshaped), tuple(original)) for reshaped, original, answer in sizes]
     return answers
