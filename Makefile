@@ -7,7 +7,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTEST := OMP_WAIT_POLICY=passive TOKENIZERS_PARALLELISM=false $(BIN)/python -m pytest
 
-.PHONY: demo test lint types unit slow browser bench reproduce-foodlmm foodlmm-stage1 foodlmm-stage2 foodlmm-finetune-refer clean
+.PHONY: demo test lint types unit slow browser bench reproduce-foodlmm foodlmm-stage1 foodlmm-stage2 foodlmm-finetune-refer \
+	foodlmm-finetune-nutrition foodlmm-pretrain foodlmm-single-tasks lisa clean
 
 demo: $(VENV)/.installed
 	$(BIN)/foodbench run --model foodlmm --tasks all
@@ -34,7 +35,7 @@ bench: $(VENV)/.installed-test
 reproduce-foodlmm: $(VENV)/.installed
 	$(BIN)/python baselines/foodlmm/reproduce.py --out runs/reproduce-foodlmm
 
-# The included FoodLMM, trained again: half an hour each on two cores. Stage 2 needs stage 1.
+# The included FoodLMM and the models beside it, trained again: three minutes to half an hour each on two cores.
 TRAIN := OMP_NUM_THREADS=2 OMP_WAIT_POLICY=passive $(BIN)/python baselines/foodlmm/train.py --cache runs/plates
 
 foodlmm-stage1: $(VENV)/.installed-test
@@ -45,6 +46,19 @@ foodlmm-stage2: foodlmm-stage1
 
 foodlmm-finetune-refer: foodlmm-stage1
 	$(TRAIN) --config baselines/foodlmm/kitchen/finetune_refer.yaml --out runs/foodlmm-finetune-refer
+
+foodlmm-finetune-nutrition: foodlmm-stage1
+	$(TRAIN) --config baselines/foodlmm/kitchen/finetune_nutrition.yaml --out runs/foodlmm-finetune-nutrition
+
+foodlmm-pretrain: $(VENV)/.installed-test
+	$(TRAIN) --config baselines/foodlmm/kitchen/pretrain.yaml --out runs/foodlmm-pretrain
+
+foodlmm-single-tasks: foodlmm-pretrain
+	for task in ingredients nutrition refer refer_nutrition recipe; do \
+		$(TRAIN) --config baselines/foodlmm/kitchen/single_$$task.yaml --out runs/foodlmm-single-$$task || exit 1; done
+
+lisa: $(VENV)/.installed-test
+	$(TRAIN) --config baselines/lisa/kitchen.yaml --out runs/lisa
 
 # A marker file per kind of installation; made again when what is to be installed changes.
 $(VENV)/bin/python:
