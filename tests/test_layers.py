@@ -12,7 +12,7 @@ import pytest
 from tests.conftest import REPOSITORY
 
 PACKAGE = REPOSITORY / "foodbench"
-LAYERS = ("core", "data", "metrics", "stats", "tasks", "models", "adapters", "runs", "engine", "cli")
+LAYERS = ("core", "data", "metrics", "stats", "tasks", "models", "adapters", "runs", "papers", "site", "engine", "cli")
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 
