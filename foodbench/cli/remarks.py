@@ -7,9 +7,10 @@ from collections.abc import Iterable, Sequence
 import click
 
 from foodbench.cli.tables import shown_number
+from foodbench.core.printable import printable
 from foodbench.core.wording import counted, plural_of
 from foodbench.metrics.ratings import RATING
-from foodbench.runs.schema import TaskResult
+from foodbench.runs.schema import RescoredFrom, TaskResult
 from foodbench.tasks import TASKS
 from foodbench.tasks.base import FoodTask
 
@@ -17,12 +18,23 @@ FEW_TRAIN_SAMPLES = 50
 """A floor fitted on fewer says little about what is usual: another draw of so few gives another floor."""
 
 
+def scored_by(origin: RescoredFrom) -> str:
+    """Which code scored a result that another one has followed, and where it is."""
+    commit = f" (commit {origin.commit[:12]})" if origin.commit else ""
+    return f"{origin.task} by foodbench {origin.foodbench or '?'}{commit}, kept in {origin.kept}"
+
+
+def _rescored(result: TaskResult) -> Iterable[str]:
+    if result.rescored_from is not None:
+        yield f"scored again from stored answers; before: {scored_by(result.rescored_from)}."
+
+
 def print_remarks(results: Sequence[TaskResult]) -> None:
     """Print to stdout what the numbers alone do not say."""
     for result in results:
-        for kind in (_control, _limit, _partial, _missing, _known_bad, _errors, _ratings, _references, _floors):
+        for kind in _REMARKS:
             for remark in kind(result):
-                click.echo(f"{result.task.name}: {remark}")
+                click.echo(printable(f"{result.task.name}: {remark}"))
 
 
 def _control(result: TaskResult) -> Iterable[str]:
@@ -110,3 +122,6 @@ def _references(result: TaskResult) -> Iterable[str]:
         if figure is not None and figure.reason
     }
     yield from (f"no reference figure from {reason}" for reason in sorted(reasons))
+
+
+_REMARKS = (_control, _limit, _partial, _missing, _rescored, _known_bad, _errors, _ratings, _references, _floors)

@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import gzip
 import io
 import json
 import os
 import stat
 import time
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NoReturn
@@ -216,6 +218,19 @@ def open_regular(path: Path) -> io.BufferedReader:
         raise
 
 
+def _unpacked(path: Path, stream: io.BufferedReader) -> Iterable[bytes]:
+    """The lines of an open file, unpacked if its name says that they are packed."""
+    return _unzipped(path, stream) if path.suffix == ".gz" else stream
+
+
+def _unzipped(path: Path, stream: io.BufferedReader) -> Iterator[bytes]:
+    try:
+        with gzip.GzipFile(fileobj=stream) as unpacked:
+            yield from unpacked
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise DataCorrupt(f"{path} is not a whole gzip file: {error}.", hint="Restore the file.") from error
+
+
 def read_json_lines(path: Path, *, torn: bool = True) -> Iterator[Any]:
     """Yield the records of a JSON Lines file, as `numbered_json_lines` without the numbers."""
     return (record for _, record in numbered_json_lines(path, torn=torn))
@@ -225,16 +240,16 @@ def numbered_json_lines(path: Path, *, torn: bool = True) -> Iterator[tuple[int,
     """Yield the records of a JSON Lines file, each with the number of its line in the file. Blank lines hold none.
 
     Args:
-        path: the file.
+        path: the file; with a name in `.gz` it is unpacked while it is read.
         torn: the last line may be a torn one (no line feed: its writer was killed), and is then left out. False for a
             file that a person made, whose last line counts with or without a line feed.
 
     Raises:
-        DataCorrupt: a line other than an unfinished last one is not JSON.
+        DataCorrupt: a line other than an unfinished last one is not JSON, or a compressed file is damaged.
         OSError: the file cannot be read.
     """
     with open_regular(path) as stream:
-        for number, line in enumerate(stream, start=1):
+        for number, line in enumerate(_unpacked(path, stream), start=1):
             if torn and not line.endswith(b"\n"):
                 return
             if not line.strip():

@@ -10,8 +10,6 @@ import contextlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
-from pathlib import Path
 from typing import Literal
 
 from foodbench import __version__
@@ -19,9 +17,10 @@ from foodbench.adapters import base
 from foodbench.adapters.resolve import load_adapter
 from foodbench.core.errors import FoodbenchError, StorageFull
 from foodbench.core.files import atomic_write_json
-from foodbench.core.hashing import fingerprint, sha256_file
+from foodbench.core.hashing import fingerprint
 from foodbench.core.paths import home
 from foodbench.data.roots import open_dataset
+from foodbench.runs.provenance import SCORING, code_digest
 from foodbench.stats.summary import point_values
 from foodbench.tasks.base import TaskData
 
@@ -85,18 +84,9 @@ def _cached(data: TaskData, role: Role, name: str, fitted_on: str) -> Reference:
     return reference
 
 
-@lru_cache(maxsize=1)
 def _code_digest() -> str:
-    """Of everything that a figure is computed by: a changed parser, list of words, metric or baseline measures it anew.
-
-    The texts beside the code are such lists: classes, synonyms, verbs, known-bad items.
-    """
-    package = Path(__file__).parent.parent
-    layers = ("core", "data", "metrics", "stats", "tasks", "adapters")
-    sources = sorted(
-        path for layer in layers for kind in ("*.py", "*.txt", "*.json") for path in (package / layer).rglob(kind)
-    )
-    return fingerprint([__version__, [sha256_file(path) for path in sources]])
+    """Of all that a figure is computed by: a changed parser, list of words, metric or baseline measures it anew."""
+    return fingerprint([__version__, code_digest((*SCORING, "adapters"))])
 
 
 def _measure(data: TaskData, role: Role, name: str) -> Reference:

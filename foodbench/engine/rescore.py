@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from foodbench.core.errors import DataCorrupt, DataMissing, UnknownName, UsageError
-from foodbench.core.files import numbered_json_lines
+from foodbench.core.errors import DataCorrupt, DataMissing, FoodbenchError, StorageFull, UnknownName, UsageError
+from foodbench.core.files import atomic_write, numbered_json_lines
 from foodbench.core.hashing import fingerprint, sha256_file
 from foodbench.core.types import ENVELOPE_KEY, ENVELOPE_VERSION, Score, well_formed
 from foodbench.core.wording import counted
@@ -20,11 +20,14 @@ from foodbench.data.roots import DatasetChoice, resolve
 from foodbench.engine import scoring
 from foodbench.engine.rated import with_ratings
 from foodbench.engine.references import measure_references
+from foodbench.runs.history import Changes, came_from, changes_between, keep
 from foodbench.runs.provenance import collect, now
+from foodbench.runs.ratings import ratings_path
 from foodbench.runs.schema import (
     ConfigValue,
     ModelIdentity,
     PredictionRecord,
+    RescoredFrom,
     RunFile,
     SampleRecord,
     TaskResult,
@@ -52,12 +55,50 @@ class AnsweredTask:
         old: its result so far.
         data: the questions, the very ones that were answered.
         records: the scored samples, by sample id.
+        target: where a new result goes: the same folder, or that of the task's present version.
+        keys: key of each sample in a new result, by sample id.
     """
 
     folder: TaskFolder
     old: TaskResult
     data: TaskData
     records: Mapping[str, SampleRecord]
+    target: TaskFolder
+    keys: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Rescored:
+    """What scoring a finished task again came to.
+
+    Attributes:
+        result: what now stands; the old result itself if nothing changed, and then nothing was written.
+        old: the result before.
+        changes: what differs.
+        written: whether there is a new result.
+    """
+
+    result: TaskResult
+    old: TaskResult
+    changes: Changes
+    written: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Rescoring:
+    """What scoring a run again came to.
+
+    Attributes:
+        run: the run's folder.
+        done: the tasks that were scored.
+        replaced: finished tasks of an older version, each with the folder of the present version that stands instead.
+        refused: why others could not be, by the name of their folder.
+    """
+
+    run: Path
+    done: Sequence[Rescored]
+    replaced: Mapping[str, str]
+    refused: Mapping[str, FoodbenchError]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +107,13 @@ class _Answered:
     answers: Mapping[str, StoredAnswer]
 
 
-def _score_and_write(
+@dataclass(frozen=True, slots=True)
+class _Scored:
+    records: Sequence[SampleRecord]
+    result: TaskResult
+
+
+def _score(
     data: TaskData,
     answered: _Answered,
     folder: TaskFolder,
@@ -75,7 +122,7 @@ def _score_and_write(
     seed: int,
     usage: Mapping[str, float] | None = None,
     n_missing: int = 0,
-) -> TaskResult:
+) -> _Scored:
     started, clock = now(), time.perf_counter()
     scores: dict[str, Score] = {
         sample.sample_id: data.task.score(
@@ -98,17 +145,20 @@ def _score_and_write(
         n_missing=n_missing,
         time=TaskTime(started=started, finished=now(), seconds=time.perf_counter() - clock, model_seconds=0.0, asked=0),
     )
-    folder.write(records, result, scoring.sample_ids(data))
-    return result
+    return _Scored(records, result)
 
 
-def rescore_run(path: Path) -> list[TaskResult]:
+def rescore_run(path: Path) -> Rescoring:
     """Read and score every finished task of a run again, with today's parsers and metrics. No model is asked.
 
+    Where that comes to something else, the new result takes the place of the old one, which is kept beside it (see
+    `foodbench.runs.history`) and named in the new one. Where the task's version was raised since and its questions are
+    the same, the new result goes into the folder of the new version, and the old version's stays as it is.
+
     Raises:
-        DataMissing: no such run, nothing finished in it, or its dataset is no longer registered.
-        DataCorrupt: its files are damaged, or the questions are no longer the same ones.
+        DataMissing, DataCorrupt: no such run, or nothing is finished in it.
         RunIncomplete: the run is going on.
+        StorageFull: a result cannot be written.
     """
     folder = RunFolder(path)
     folder.read()
@@ -116,11 +166,87 @@ def rescore_run(path: Path) -> list[TaskResult]:
         return _rescore_tasks(folder)
 
 
-def _rescore_tasks(folder: RunFolder) -> list[TaskResult]:
-    results = [rescore_task(load_answered(task)) for task in folder.tasks().values() if task.result_path.is_file()]
-    if not results:
-        raise DataMissing(f"{folder.path} has no finished task.", hint="Run it to its end first.")
-    return results
+def _rescore_tasks(run: RunFolder) -> Rescoring:
+    finished = {name: task for name, task in run.tasks().items() if task.result_path.is_file()}
+    if not finished:
+        raise DataMissing(f"{run.path} has no finished task.", hint="Run it to its end first.")
+    done: list[Rescored] = []
+    replaced: dict[str, str] = {}
+    refused: dict[str, FoodbenchError] = {}
+    for name, folder in finished.items():
+        try:
+            folder.settle()
+            present = _present_version(run, folder)
+            if present is None:
+                task = load_answered(folder)
+            elif _has_begun(present):
+                replaced[name] = present.path.name
+                _mark_complete(run, present)
+                continue
+            else:
+                task = _load_for(present, folder)
+            done.append(_rescore(task))
+            if present is not None:
+                _mark_complete(run, present)
+        except StorageFull:
+            raise
+        except FoodbenchError as error:
+            refused[name] = error
+    return Rescoring(run.path, done, replaced, refused)
+
+
+def _has_begun(folder: TaskFolder) -> bool:
+    """Whether a task has a result of its own, or answers that wait for one."""
+    return folder.result_path.is_file() or bool(folder.journals())
+
+
+def _mark_complete(run: RunFolder, folder: TaskFolder) -> None:
+    """Have `run.json` name a finished task, if it does not."""
+    state, name = run.read(), folder.path.name
+    if folder.result_path.is_file() and name not in state.tasks:
+        state.tasks[name] = TaskStatus(status="complete", result=f"{name}/result.json")
+        state.tasks = dict(sorted(state.tasks.items()))
+        run.write(state)
+
+
+def _present_version(run: RunFolder, folder: TaskFolder) -> TaskFolder | None:
+    """The folder of the task's present version, if that is a later one.
+
+    Raises:
+        UnknownName: there is no such task any more.
+        DataCorrupt: it is of a version that is still to come.
+    """
+    old = folder.result().task
+    task = TASKS.get(old.name)
+    if old.version > task.version:
+        raise DataCorrupt(
+            f"{folder.path}: of version {old.version} of {old.name}; this foodbench has version {task.version}.",
+            hint="Use the foodbench that scored it, or a later one.",
+        )
+    return run.task(task.versioned_name) if old.version < task.version else None
+
+
+def _load(folder: TaskFolder) -> AnsweredTask:
+    """A finished task and today's questions, which are yet to be compared with those that were answered."""
+    old = folder.result()
+    task = TASKS.get(old.task.name)
+    choice = resolve(task.dataset, old.dataset.edition, allow_partial=old.dataset.missing > 0)
+    seed = int(old.provenance.get("seed", 0))
+    data = controlled(task.load(choice, limit=old.limit, seed=seed), old.task.control, seed=seed)
+    stored = {record.sample_id: record for record in folder.samples()}
+    keys = {sample_id: record.key for sample_id, record in stored.items()}
+    return AnsweredTask(folder, old, data, stored, folder, keys)
+
+
+def _other_questions(folder: TaskFolder) -> DataCorrupt:
+    return DataCorrupt(
+        f"{folder.path}: the questions are not the ones that were answered (another dataset copy or task version).",
+        hint="Run the model again; answers to unchanged questions are reused.",
+    )
+
+
+def _same_ids(task: AnsweredTask) -> bool:
+    return set(task.records) == {sample.sample_id for sample in task.data.samples}
 
 
 def load_answered(folder: TaskFolder) -> AnsweredTask:
@@ -130,18 +256,37 @@ def load_answered(folder: TaskFolder) -> AnsweredTask:
         DataMissing: it is not finished, or its dataset is no longer registered.
         DataCorrupt: its files are damaged, or the questions are no longer the same ones.
     """
-    old = folder.result()
-    task = TASKS.get(old.task.name)
-    choice = resolve(task.dataset, old.dataset.edition, allow_partial=old.dataset.missing > 0)
-    seed = int(old.provenance.get("seed", 0))
-    data = controlled(task.load(choice, limit=old.limit, seed=seed), old.task.control, seed=seed)
-    stored = {record.sample_id: record for record in folder.samples()}
-    if set(stored) != {sample.sample_id for sample in data.samples} or data.fingerprint != old.task.fingerprint:
-        raise DataCorrupt(
-            f"{folder.path}: the questions are not the ones that were answered (another dataset copy or task version).",
-            hint="Run the model again; answers to unchanged questions are reused.",
-        )
-    return AnsweredTask(folder, old, data, stored)
+    task = _load(folder)
+    if not _same_ids(task) or task.data.fingerprint != task.old.task.fingerprint:
+        raise _other_questions(folder)
+    return task
+
+
+def _load_for(present: TaskFolder, folder: TaskFolder) -> AnsweredTask:
+    """A finished task of an older version, to be scored as the present one, if the questions are the same.
+
+    They are if nothing but the version sets the fingerprints apart, or (where references were corrected) if every
+    sample has the key of its question.
+
+    Raises:
+        DataMissing, DataCorrupt: as `load_answered`.
+    """
+    task = _load(folder)
+    then = replace(task.data, task=replace(task.data.task, version=task.old.task.version))
+    if not _same_ids(task):
+        raise _other_questions(folder)
+    identity = task.old.model.identity
+    keyed = all(
+        task.records[sample.sample_id].key == scoring.question_key(then, sample, identity) for sample in then.samples
+    )
+    if not keyed and then.fingerprint != task.old.task.fingerprint:
+        raise _other_questions(folder)
+    # The question is the same, so the answer need not be asked for again under the present version either.
+    keys = {
+        sample.sample_id: scoring.question_key(task.data, sample, identity) if keyed else task.keys[sample.sample_id]
+        for sample in task.data.samples
+    }
+    return replace(task, target=present, keys=keys)
 
 
 def rescore_task(task: AnsweredTask) -> TaskResult:
@@ -151,15 +296,43 @@ def rescore_task(task: AnsweredTask) -> TaskResult:
         DataCorrupt: its file of ratings is damaged.
         StorageFull: its files cannot be written.
     """
-    stored, old = task.records, task.old
+    return _rescore(task).result
+
+
+def _rescore(task: AnsweredTask) -> Rescored:
+    old = task.old
     answered = _Answered(
-        keys={sample_id: record.key for sample_id, record in stored.items()},
-        answers={record.key: StoredAnswer.of(record) for record in stored.values()},
+        keys=task.keys,
+        answers={task.keys[name]: StoredAnswer.of(record) for name, record in task.records.items()},
     )
     seed = int(old.provenance.get("seed", 0))
-    return _score_and_write(
+    scored = _score(
         task.data, answered, task.folder, model=old.model, seed=seed, usage=old.usage, n_missing=old.n_missing
     )
+    return _save(task, scored)
+
+
+def _save(task: AnsweredTask, scored: _Scored) -> Rescored:
+    """Write what differs from the result before, and keep that one.
+
+    New ratings alone are no other scoring: `ratings.jsonl` has them all, with their times.
+    """
+    old, folder = task.old, task.folder
+    changes = changes_between(old, task.records, scored.result, {each.sample_id: each for each in scored.records})
+    moved = task.target.path != folder.path
+    if not changes and not moved:
+        return Rescored(old, old, changes, written=False)
+    if moved:
+        origin: RescoredFrom | None = came_from(old, folder.path, folder.path.parent)
+        if ratings_path(folder).is_file() and not ratings_path(task.target).exists():
+            atomic_write(ratings_path(task.target), ratings_path(folder).read_bytes())
+    elif changes.only_ratings:
+        origin = old.rescored_from
+    else:
+        origin = came_from(old, keep(folder), folder.path.parent)
+    result = scored.result.model_copy(update={"rescored_from": origin})
+    task.target.write(scored.records, result, scoring.sample_ids(task.data))
+    return Rescored(result, old, changes, written=True)
 
 
 def score_predictions(
@@ -200,23 +373,38 @@ def score_predictions(
     told = fingerprint([digest, str(choice.root), allow_missing]).removeprefix("sha256:")
     folder = RunFolder(out / f"predictions-{readable}-{told[:8]}")
     task_folder = folder.task(data.task.versioned_name)
-    result = _score_and_write(data, _Answered(keys, answers), task_folder, model=model, seed=0, n_missing=len(absent))
-    settings = {"predictions": str(path), "task": task_name, "edition": choice.edition, "allow_missing": allow_missing}
-    folder.write(
-        RunFile(
-            run_id=folder.path.name,
-            model=model,
-            config={key: ConfigValue(value=value, origin="command line") for key, value in settings.items()},
-            tasks={
-                data.task.versioned_name: TaskStatus(
-                    status="complete", result=f"{data.task.versioned_name}/result.json"
-                )
-            },
-            provenance=collect(seed=0),
-            time={"updated": now()},
+    with folder.in_use():
+        scored = _score(data, _Answered(keys, answers), task_folder, model=model, seed=0, n_missing=len(absent))
+        result = _save_predictions(task_folder, data, scored)
+        settings = {
+            "predictions": str(path), "task": task_name, "edition": choice.edition, "allow_missing": allow_missing
+        }  # fmt: skip
+        name = data.task.versioned_name
+        folder.write(
+            RunFile(
+                run_id=folder.path.name,
+                model=model,
+                config={key: ConfigValue(value=value, origin="command line") for key, value in settings.items()},
+                tasks={name: TaskStatus(status="complete", result=f"{name}/result.json")},
+                provenance=collect(seed=0),
+                time={"updated": now()},
+            )
         )
-    )
     return result, folder.path
+
+
+def _save_predictions(folder: TaskFolder, data: TaskData, scored: _Scored) -> TaskResult:
+    """Write the first scoring of a file of predictions; a later one as any other scoring of stored answers."""
+    try:
+        old, stored = folder.result(), {record.sample_id: record for record in folder.samples()}
+    except (DataMissing, DataCorrupt):  # nothing there that could be kept; the predictions are in their file
+        folder.write(scored.records, scored.result, scoring.sample_ids(data))
+        return scored.result
+    if old.task.fingerprint != data.fingerprint or set(stored) != {record.sample_id for record in scored.records}:
+        # Another copy of the dataset in the same place: other questions.
+        folder.write(scored.records, scored.result, scoring.sample_ids(data))
+        return scored.result
+    return _save(AnsweredTask(folder, old, data, stored, folder, {}), scored).result
 
 
 def _predictions(path: Path, known: set[str], task_name: str) -> dict[str, str]:

@@ -266,7 +266,7 @@ class _Run:
         # Shared, so that a process that fails here fails the task everywhere, and nobody journals before all have read.
         self.processes.share(make_ready)
         task_object, hooks = built
-        keys = {sample.sample_id: self._key(data, sample) for sample in data.samples}
+        keys = {sample.sample_id: scoring.question_key(data, sample, self.model.identity) for sample in data.samples}
         journal = JournaledModel(
             make_model=self.model.as_lmms,
             folder=folder,
@@ -303,20 +303,6 @@ class _Run:
         if self.leads:
             folder.write(records, result, scoring.sample_ids(data))
         return result
-
-    def _key(self, data: TaskData, sample: Any) -> str:
-        """Identity of one question asked of this model. An answer is reused only under an equal key."""
-        return fingerprint(
-            [
-                data.task.versioned_name,
-                sample.sample_id,
-                sample.image.fingerprint(),
-                sample.question,
-                dict(sample.slots),
-                dict(data.task.generation),
-                self.model.identity,
-            ]
-        )
 
 
 def _spent(before: Mapping[str, float], after: Mapping[str, float]) -> dict[str, float]:

@@ -6,7 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from foodbench.core.types import Score
+from foodbench.core.hashing import fingerprint
+from foodbench.core.types import Sample, Score
 from foodbench.data.controls import ControlImage
 from foodbench.data.known_bad import bad_ids
 from foodbench.engine.references import Reference
@@ -29,6 +30,30 @@ from foodbench.runs.schema import (
 from foodbench.runs.store import StoredAnswer, samples_digest
 from foodbench.stats.summary import point_values, summarise
 from foodbench.tasks.base import TaskData
+
+
+def question_key(data: TaskData, sample: Sample, identity: str) -> str:
+    """Identity of one question asked of one model. An answer is reused only under an equal key.
+
+    Args:
+        data: the task's samples.
+        sample: the question.
+        identity: the model's.
+
+    Raises:
+        DataMissing, DataCorrupt: the picture cannot be read.
+    """
+    return fingerprint(
+        [
+            data.task.versioned_name,
+            sample.sample_id,
+            sample.image.fingerprint(),
+            sample.question,
+            dict(sample.slots),
+            dict(data.task.generation),
+            identity,
+        ]
+    )
 
 
 def sample_records(

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import foodbench
+from foodbench.core.hashing import fingerprint, sha256_file
 
 PACKAGES = (
     "torch", "torchvision", "transformers", "lmms-eval", "datasets", "numpy", "pillow", "pycocotools", "scipy",
@@ -49,6 +50,23 @@ def package_commit() -> dict[str, Any] | None:
     return {"commit": commit, "dirty": bool(_git("status", "--porcelain", "--untracked-files=no"))}
 
 
+SCORING = ("core", "data", "metrics", "stats", "tasks")
+"""Packages whose code and lists decide what an answer earns."""
+
+
+@lru_cache(maxsize=4)
+def code_digest(layers: tuple[str, ...] = SCORING) -> str:
+    """`sha256:` and the digest of these packages' code, and of the texts beside it: lists of classes, synonyms, verbs.
+
+    It tells apart two states of the code that have one version, or no commit of their own.
+    """
+    package = Path(foodbench.__file__).resolve().parent
+    sources = sorted(
+        path for layer in layers for kind in ("*.py", "*.txt", "*.json") for path in (package / layer).rglob(kind)
+    )
+    return fingerprint([[path.relative_to(package).as_posix(), sha256_file(path)] for path in sources])
+
+
 def _cpu_name() -> str:
     try:
         for line in Path("/proc/cpuinfo").read_text().splitlines():
@@ -78,6 +96,7 @@ def _static() -> dict[str, Any]:
     return {
         "foodbench": foodbench.__version__,
         "git": package_commit(),
+        "scoring": code_digest(),
         "python": platform.python_version(),
         "platform": platform.platform(),
         "packages": {name: version for name in PACKAGES if (version := _version(name)) is not None},

@@ -1,7 +1,8 @@
 """The files of a run as pydantic models; their JSON Schemas are published under `docs/schema` (`foodbench schema`).
 
 A run is a folder: `run.json`, and for each task `<task>@<version>/` with `samples.jsonl` and `result.json` (and, while
-the task is running, `answers*.jsonl`; and if its answers were rated, `ratings.jsonl`). Everything that depends on the
+the task is running, `answers*.jsonl`; if its answers were rated, `ratings.jsonl`; and if scoring them again came to
+something else, what it was before under `history/`). Everything that depends on the
 clock is under a key named `time`, so that two runs can be compared by dropping those keys.
 """
 
@@ -10,6 +11,8 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from foodbench.runs.gate_schema import ComparisonReport, GateReport
 
 SCHEMA_VERSION = 1
 
@@ -182,6 +185,19 @@ class RaterSummary(_Strict):
     mean: float | None = Field(description="Mean rating; null without ratings.")
 
 
+class RescoredFrom(_Strict):
+    """An earlier scoring of the same answers: by which code, and where it is kept."""
+
+    task: str = Field(description="Name and version under which the answers were scored then.")
+    kept: str = Field(description="Folder with its result.json, ids.json and samples, inside the run's folder.")
+    result_sha256: str = Field(description="Digest of its result.json without the time keys.")
+    samples_sha256: str
+    foodbench: str | None = Field(description="Version that scored it.")
+    commit: str | None = Field(description="Commit of that version, where it ran from a repository.")
+    scoring: str | None = Field(description="Digest of the code of its tasks, parsers, metrics and intervals.")
+    time: dict[str, str] = Field(default_factory=dict)
+
+
 class TaskResult(_Strict):
     """`result.json`: what one model earned on one task."""
 
@@ -207,6 +223,9 @@ class TaskResult(_Strict):
     samples_sha256: str = Field(description="Digest of samples.jsonl without its time keys.")
     usage: dict[str, float] = Field(default_factory=dict, description="Tokens and cost, where known.")
     raters: list[RaterSummary] = Field(default_factory=list, description="Who has rated answers, if anybody has.")
+    rescored_from: RescoredFrom | None = Field(
+        default=None, description="Set if stored answers were scored again and it changed the result: the one before."
+    )
     provenance: Provenance
     time: TaskTime
 
@@ -256,6 +275,8 @@ SCHEMAS: dict[str, type[BaseModel]] = {
     "ids": SampleIds,
     "prediction": PredictionRecord,
     "rating": RatingRecord,
+    "gate": GateReport,
+    "comparison": ComparisonReport,
 }
 
 

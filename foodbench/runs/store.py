@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import shutil
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -13,15 +15,23 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from foodbench.core.errors import DataCorrupt, DataMissing, RunIncomplete
+from foodbench.core.errors import DataCorrupt, DataMissing, RunIncomplete, StorageFull
 from foodbench.core.files import atomic_write, clear_temporaries, file_lock, numbered_json_lines, open_regular
 from foodbench.core.hashing import canonical_json
 from foodbench.core.printable import printable
-from foodbench.runs.schema import RunFile, SampleIds, SampleRecord, TaskResult
+from foodbench.runs.schema import SCHEMA_VERSION, RunFile, SampleIds, SampleRecord, TaskResult
 
 Model = TypeVar("Model", bound=BaseModel)
 RATINGS = "ratings.jsonl"
 LOCK = ".lock"
+HISTORY = "history"
+"""Folder in a task's folder for what earlier scorings of the same answers came to."""
+_SAMPLES, _IDS, _RESULT = "samples.jsonl", "ids.json", "result.json"
+_PACKED = ".gz"
+# Files that count already and have yet to move to their places; and the same before it is whole.
+_NEW, _NEW_PART = ".new", ".new.part"
+MAX_SAMPLES_BYTES = 4 * 2**30
+"""A larger file of samples, once unpacked, is refused: a few kilobytes can be packed such that they fill any memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +59,13 @@ def _read_model(path: Path, kind: type[Model]) -> Model:
     try:
         return kind.model_validate_json(text)
     except ValidationError as error:
-        first = error.errors()[0]
+        first = next((each for each in error.errors() if each["loc"] == ("schema_version",)), error.errors()[0])
+        if first["type"] == "literal_error":
+            raise DataCorrupt(
+                f"{path} is of schema version {printable(str(first['input']), limit=40)}; this foodbench reads version "
+                f"{SCHEMA_VERSION}.",
+                hint="It was written by another version of foodbench: use that one, or run the task again.",
+            ) from error
         where = ".".join(map(str, first["loc"])) or "top level"
         raise DataCorrupt(
             f"{path} is not a valid {kind.__name__}: {where}: {first['msg']}.",
@@ -61,6 +77,32 @@ def _dump(model: BaseModel) -> str:
     return json.dumps(model.model_dump(mode="json"), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
+def pack(data: bytes) -> bytes:
+    """Bytes compressed without a time stamp: the same bytes give the same ones."""
+    return gzip.compress(data, compresslevel=9, mtime=0)
+
+
+def write_together(files: Mapping[str, bytes], folder: Path, *, part: Path) -> None:
+    """Make a folder that has all of these files from the moment when it is there.
+
+    Args:
+        files: content by name.
+        folder: what to make; must not exist.
+        part: its name until it is whole, in the same folder; what a killed call has left there goes.
+
+    Raises:
+        StorageFull: it could not be made.
+    """
+    try:
+        if part.is_dir():
+            shutil.rmtree(part)
+        for name, content in files.items():
+            atomic_write(part / name, content)
+        part.rename(folder)
+    except OSError as error:
+        raise StorageFull(f"Cannot write {folder}: {error.strerror}.", hint="Check the permissions.") from error
+
+
 @dataclass(frozen=True, slots=True)
 class TaskFolder:
     """The folder of one task in a run."""
@@ -70,12 +112,54 @@ class TaskFolder:
     @property
     def samples_path(self) -> Path:
         """The scored samples, there once the task is complete."""
-        return self.path / "samples.jsonl"
+        return self._present(_SAMPLES)
+
+    @property
+    def packed_samples_path(self) -> Path:
+        """The same, compressed: what a folder of reports has instead."""
+        return self._present(_SAMPLES + _PACKED)
+
+    @property
+    def stored_samples_path(self) -> Path:
+        """Whichever of the two is there; the plain one if neither is."""
+        packed = self.packed_samples_path
+        return packed if packed.is_file() and not self.samples_path.is_file() else self.samples_path
+
+    def samples_bytes(self) -> bytes:
+        """What `samples.jsonl` holds, also where it is compressed.
+
+        Raises:
+            DataMissing: the task is not complete.
+            DataCorrupt: it cannot be read or unpacked, or is larger than any run's.
+        """
+        path = self.stored_samples_path
+        try:
+            with open_regular(path) as stream:
+                if path != self.packed_samples_path:
+                    return stream.read()
+                with gzip.GzipFile(fileobj=stream) as unpacked:
+                    found = unpacked.read(MAX_SAMPLES_BYTES + 1)
+        except FileNotFoundError as error:
+            raise DataMissing(f"There is no {path}.", hint="Run the task to its end first.") from error
+        except (OSError, EOFError, zlib.error) as error:
+            raise DataCorrupt(
+                f"Cannot read {path}: {error}.", hint="It is damaged or cut short; restore it, or run the task again."
+            ) from error
+        if len(found) > MAX_SAMPLES_BYTES:
+            raise DataCorrupt(
+                f"{path} unpacks to more than {MAX_SAMPLES_BYTES:,} bytes.", hint="No run is that large; restore it."
+            )
+        return found
 
     @property
     def result_path(self) -> Path:
         """The result, there once the task is complete."""
-        return self.path / "result.json"
+        return self._present(_RESULT)
+
+    def _present(self, name: str) -> Path:
+        """Where a file is at present: in its place, or on the way to it (see `write`)."""
+        new = self.path / _NEW / name
+        return new if new.exists() else self.path / name
 
     def journal_path(self, rank: int) -> Path:
         """The journal of answers that one process appends to while the task runs."""
@@ -92,7 +176,7 @@ class TaskFolder:
             DataCorrupt: a file is damaged elsewhere than in a torn last line.
         """
         found: dict[str, StoredAnswer] = {}
-        if self.samples_path.is_file():
+        if self.stored_samples_path.is_file():
             for record in self.samples():
                 found[record.key] = StoredAnswer.of(record)
         for journal in self.journals():
@@ -112,7 +196,7 @@ class TaskFolder:
             DataMissing: the task is not complete.
             DataCorrupt: a line is not a sample record, or a sample comes twice.
         """
-        path = self.samples_path
+        path = self.stored_samples_path
         if not path.is_file():
             raise DataMissing(f"There is no {path}.", hint="Run the task to its end first.")
         records: dict[str, SampleRecord] = {}
@@ -143,22 +227,49 @@ class TaskFolder:
     @property
     def ids_path(self) -> Path:
         """`ids.json`: which samples were scored, which are missing."""
-        return self.path / "ids.json"
+        return self._present(_IDS)
 
     def write(self, records: Iterable[SampleRecord], result: TaskResult, ids: SampleIds) -> None:
-        """Write samples, ids, then result, each atomically; then drop the journals, which hold nothing more.
+        """Replace samples, ids and result, all at once; then drop the journals, which hold nothing more.
 
-        A crash between any two steps leaves a folder from which the same command ends in the same files.
+        The new files are made in a folder of their own. From the moment when that gets its name they are the task's,
+        and only have to move to their places, which the next `write` does if this one is killed. So a crash at any
+        moment leaves the old files or the new ones, never some of each. Samples stay packed if they are.
 
         Raises:
-            StorageFull: a file could not be written; the journals are kept.
+            StorageFull: a file could not be written; the journals are kept, and so is what was there.
         """
-        atomic_write(self.samples_path, "".join(record.model_dump_json() + "\n" for record in records))
-        atomic_write(self.ids_path, _dump(ids))
-        atomic_write(self.result_path, _dump(result))
+        self.settle()
+        lines = "".join(record.model_dump_json() + "\n" for record in records).encode()
+        packed = self.stored_samples_path.suffix == _PACKED
+        samples = {_SAMPLES + _PACKED: pack(lines)} if packed else {_SAMPLES: lines}
+        write_together(
+            {**samples, _IDS: _dump(ids).encode(), _RESULT: _dump(result).encode()},
+            self.path / _NEW,
+            part=self.path / _NEW_PART,
+        )
+        self.settle()
         for journal in self.journals():
             journal.unlink(missing_ok=True)
         clear_temporaries(self.path)
+
+    def settle(self) -> None:
+        """Move the files of a `write` that was killed on the way to their places. Only where no other is writing.
+
+        Raises:
+            StorageFull: they cannot be moved; they count nevertheless.
+        """
+        new = self.path / _NEW
+        if not new.is_dir():
+            return
+        try:
+            for file in new.iterdir():
+                file.replace(self.path / file.name)
+            new.rmdir()
+        except OSError as error:
+            raise StorageFull(
+                f"Cannot move files from {new} to {self.path}: {error.strerror}.", hint="Check the permissions."
+            ) from error
 
 
 @dataclass(frozen=True, slots=True)

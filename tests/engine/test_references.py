@@ -11,18 +11,19 @@ from foodbench.adapters.baselines import Majority
 from foodbench.data.roots import resolve
 from foodbench.engine import references
 from foodbench.engine.references import measure_references
+from foodbench.runs.provenance import code_digest
 from foodbench.tasks import TASKS
 from foodbench.tasks.base import TaskData
 
 
 @pytest.mark.parametrize("name", ["core/types.py", "stats/summary.py", "metrics/resources/words.txt", "data/list.json"])
 def test_whatever_decides_a_figure_is_in_its_digest(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(references, "__file__", str(tmp_path / "engine" / "references.py"))
+    monkeypatch.setattr("foodbench.__file__", str(tmp_path / "__init__.py"))
     path = tmp_path / name
     path.parent.mkdir(parents=True)
 
     def digest() -> str:
-        references._code_digest.cache_clear()
+        code_digest.cache_clear()
         return references._code_digest()
 
     try:
@@ -32,7 +33,7 @@ def test_whatever_decides_a_figure_is_in_its_digest(name: str, tmp_path: Path, m
         path.write_text("rice = pilaf")
         assert digest() != before
     finally:
-        references._code_digest.cache_clear()
+        code_digest.cache_clear()
 
 
 def load(limit: int | None = None) -> TaskData:
