@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,24 +12,20 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from foodbench.cli.fields import print_fields
-from foodbench.core.errors import AnswerInvalid, DataError, DataMissing, FoodbenchError, UnknownName, UsageError
+from foodbench.core.errors import AnswerInvalid, DataError, DataMissing, UnknownName, UsageError
 from foodbench.core.files import atomic_write
-from foodbench.core.printable import printable
-from foodbench.core.types import Answer, Mask, Sample
+from foodbench.core.types import Sample
 from foodbench.data.controls import ControlImage
 from foodbench.data.roots import KITCHEN_VARIABLE, DatasetChoice, resolve
-from foodbench.metrics.masks import area, intersection_union, iou, union_of
 from foodbench.runs.schema import SampleRecord, TaskResult
+from foodbench.runs.shown import answer_text, one_line, overlap_text, plain_text, reference_text, regions_of
 from foodbench.runs.store import RunFolder, TaskFolder
 from foodbench.tasks import TASKS
 from foodbench.tasks.base import FoodTask
 from foodbench.tasks.controls import controlled
-from foodbench.tasks.pointing import checked
 
 if TYPE_CHECKING:
     from foodbench.runs.overlay import Region
-
-_SHOWN_CHARACTERS = 4000
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +80,9 @@ def show_sample(folder: RunFolder, sample_id: str, task: str | None, out: Path |
             *_heading(result, record),
             ("photo", _photo_text(shown.sample)),
             ("question", shown.sample.question),
-            ("reference", _reference_text(shown.sample.reference)),
+            ("reference", reference_text(shown.sample.reference)),
             *_answer_fields(record),
-            *((f"iou of {region.name}", _overlap(region)) for region in shown.regions),
+            *((f"iou of {region.name}", overlap_text(region)) for region in shown.regions),
             ("picture", str(path)),
         ]
     )
@@ -145,7 +140,7 @@ def _load(result: TaskResult, record: SampleRecord) -> Shown:
         changed = f"the dataset is not the one of the run any more. {_other_edition(result, choice)}"
     elif dict(task.score(sample, record.answer, data.vocabulary).values) != record.values:
         changed = "the way answers are read has changed: today the answer would earn other values."
-    regions = _regions(sample, record) if task.answer_kind == "masks" else ()
+    regions = regions_of(sample, record.answer, record.detail) if task.answer_kind == "masks" else ()
     return Shown(task, result, record, sample, regions, changed)
 
 
@@ -177,94 +172,12 @@ def _heading(result: TaskResult, record: SampleRecord) -> list[tuple[str, str]]:
 
 def _answer_fields(record: SampleRecord) -> list[tuple[str, str]]:
     return [
-        ("answer", _answer_text(record.answer)),
-        ("read", _plain(record.detail)),
+        ("answer", answer_text(record.answer)),
+        ("read", plain_text(record.detail)),
         ("parsed", "yes" if record.parsed else "no: counts as wrong"),
-        ("values", _plain(record.values)),
+        ("values", plain_text(record.values)),
         ("error", record.error or ""),
     ]
-
-
-def _plain(values: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name} {_number(value)}" for name, value in values.items())
-
-
-def _number(value: Any) -> str:
-    if not isinstance(value, float):
-        return str(value)
-    return f"{value:.4g}" if abs(value) < 1000 else f"{value:,.0f}"
-
-
-def _reference_text(reference: Mapping[str, Any]) -> str:
-    rest = {name: value for name, value in reference.items() if name not in ("size", "masks") and value != []}
-    return "; ".join(filter(None, [_plain(rest), *map(_mask_text, _reference_masks(reference))]))
-
-
-def _reference_masks(reference: Mapping[str, Any]) -> list[Mask]:
-    return [Mask.from_mapping({**mask, "size": reference["size"]}) for mask in reference.get("masks", ())]
-
-
-def _mask_text(mask: Mask) -> str:
-    height, width = mask.size
-    label = "" if mask.label is None else f" '{mask.label[:80]}'"
-    try:
-        pixels = area(mask)
-    except AnswerInvalid as error:
-        return f"mask{label} that cannot be read: {error.message}"
-    return f"mask{label} of {pixels:,} pixels, {100 * pixels / (height * width):.1f}% of {height} x {width} (h x w)"
-
-
-def _answer_text(raw: str) -> str:
-    """The answer as people read it; model output, so the caller escapes it."""
-    try:
-        answer = Answer.from_text(raw)
-    except AnswerInvalid as error:
-        return f"{printable(raw, limit=_SHOWN_CHARACTERS)}\n(malformed: {error.message})"
-    text = printable(answer.text, limit=_SHOWN_CHARACTERS, keep_lines=True)
-    parts = [text or ("" if answer.masks or answer.nutrition else "(empty)")]
-    if answer.nutrition is not None:
-        parts.append(_plain(answer.nutrition.as_dict()) or "no nutrition value")
-    parts.extend(_mask_text(mask) for mask in answer.masks[:10])
-    if len(answer.masks) > 10:
-        parts.append(f"and {len(answer.masks) - 10:,} more masks")
-    return "\n".join(filter(None, parts))
-
-
-def _regions(sample: Sample, record: SampleRecord) -> tuple[Region, ...]:
-    """The true masks by name, each beside those of the answer that were read as it; then what was marked besides."""
-    from foodbench.runs.overlay import Region
-
-    true = {str(mask.label): mask for mask in _reference_masks(sample.reference)}
-    given, read = _usable_masks(sample, record), record.detail.get("masks")
-    # Written by a run, so of whatever form.
-    assigned = {
-        str(name): [place for place in places if place in given]
-        for name, places in (read.items() if isinstance(read, Mapping) else ())
-        if isinstance(places, list)
-    }
-    drawn = {name: union_of([given[place] for place in places]) for name, places in assigned.items() if places}
-    placed = {place for places in assigned.values() for place in places}
-    strays = [mask for place, mask in given.items() if place not in placed]
-    names = dict.fromkeys([*true, *drawn])
-    regions = [Region(name, true.get(name), drawn.get(name)) for name in names]
-    return (*regions, Region("nothing asked for", None, union_of(strays))) if strays else tuple(regions)
-
-
-def _usable_masks(sample: Sample, record: SampleRecord) -> dict[int, Mask]:
-    """The masks of the answer that fit the photo and have a pixel, by their place."""
-    try:
-        masks = Answer.from_text(record.answer).masks
-    except AnswerInvalid:
-        return {}
-    height, width = sample.reference["size"]
-    found = {place: checked(mask, (int(height), int(width))).mask for place, mask in enumerate(masks)}
-    return {place: mask for place, mask in found.items() if mask is not None}
-
-
-def _overlap(region: Region) -> str:
-    if region.true is None or region.predicted is None:
-        return "marked, but not there" if region.true is None else "0 (no mask predicted)"
-    return _number(iou(*intersection_union(region.predicted, region.true)))
 
 
 def _draw(shown: Shown) -> bytes:
@@ -276,29 +189,20 @@ def _draw(shown: Shown) -> bytes:
     heading = f"{task.name}@{task.version} - {record.sample_id} - {shown.result.model.spec}{control}"
     lines = [heading, " ".join(sample.question.split())]
     if shown.task.answer_kind == "masks":
-        answer = _one_line(record.answer)
+        answer = one_line(record.answer)
         try:
             page = draw_overlay(photo, shown.regions, [*lines, *([f"Answer: {answer}"] if answer else [])])
         except AnswerInvalid as error:
             raise DataMissing(f"The photo {sample.image.path} does not fit its mask: {error.message}") from error
     else:
-        verdict = _plain(record.values) if len(record.values) <= 3 else ""
-        answer = _one_line(record.answer) or "(empty)"
-        reference = " ".join(_reference_text(sample.reference).split())
+        verdict = plain_text(record.values) if len(record.values) <= 3 else ""
+        answer = one_line(record.answer) or "(empty)"
+        reference = " ".join(reference_text(sample.reference).split())
         lines += [f"Answer: {answer}", f"Reference: {reference}", verdict]
         page = draw_caption(photo, lines)
     stream = io.BytesIO()
     page.save(stream, format="PNG")
     return stream.getvalue()
-
-
-def _one_line(raw: str) -> str:
-    """The text of an answer on one line, or its nutrition values if it has no text."""
-    try:
-        answer = Answer.from_text(raw)
-    except FoodbenchError:
-        return raw[:300]
-    return " ".join(answer.text.split())[:300] or (_plain(answer.nutrition.as_dict()) if answer.nutrition else "")
 
 
 def _as_json(shown: Shown, picture: Path) -> dict[str, Any]:
