@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from foodbench.runs.gate_schema import ComparisonReport, GateReport
+from foodbench.runs.submission_schema import ReportedFile, SubmissionCard, SubmissionFile
 
 SCHEMA_VERSION = 1
 
@@ -277,6 +278,9 @@ SCHEMAS: dict[str, type[BaseModel]] = {
     "rating": RatingRecord,
     "gate": GateReport,
     "comparison": ComparisonReport,
+    "submission": SubmissionFile,
+    "card": SubmissionCard,
+    "reported": ReportedFile,
 }
 
 
