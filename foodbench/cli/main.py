@@ -32,6 +32,7 @@ VERBS: dict[str, str] = {
     "power": "Say how many samples a change needs to be seen, and what a task can see.",
     "table": "Rebuild a paper's table beside measured numbers, or check its arithmetic.",
     "export": "Write a run's results as CSV, JSON Lines, Markdown, LaTeX, figures, or for a model card.",
+    "leaderboard": "Build, serve or check the static site of results.",
     "submit": "Check a run and write the folder that a pull request adds to the leaderboard.",
     "check": "Try an adapter on a few kitchen samples.",
     "schema": "Print the JSON Schema of a run's files.",
