@@ -175,7 +175,8 @@ def test_four_files_survive_a_round_trip(
 
 def test_a_processor_carries_it(tokenizer: LegacyLlamaTokenizer, tmp_path: Path) -> None:
     AutoTokenizer.register(FoodLMMConfig, LegacyLlamaTokenizer, exist_ok=True)
-    processor = FoodLMMProcessor(FoodLMMImageProcessor(clip_size=32, sam_size=32), tokenizer, image_seq_length=4)
+    images = FoodLMMImageProcessor(clip_size=32, sam_size=32)
+    processor = FoodLMMProcessor(images, tokenizer, image_seq_length=4, conversation="foodlmm")
     processor.save_pretrained(tmp_path)
     FoodLMMConfig().save_pretrained(tmp_path)
     loaded = AutoProcessor.from_pretrained(tmp_path).tokenizer

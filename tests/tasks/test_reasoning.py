@@ -126,10 +126,9 @@ def test_the_history_is_the_references_and_has_no_tokens(kitchen: Path) -> None:
 
 
 def test_the_journal_key_knows_the_given_text(kitchen: Path) -> None:
-    from foodbench.engine.runner import _Run
+    from foodbench.engine.scoring import question_key
 
     data = load("foodreasonseg.dialogue.teacher_forced")
-    run: Any = SimpleNamespace(model=SimpleNamespace(identity="model"))
     first = data.samples[0]
     other = replace(first, slots={**first.slots, "forced_answer": "It is the egg [SEG1]."})
-    assert _Run._key(run, data, first) != _Run._key(run, data, other)
+    assert question_key(data, first, "model") != question_key(data, other, "model")
