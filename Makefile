@@ -25,6 +25,10 @@ types: $(VENV)/.installed-test
 unit: $(VENV)/.installed-test
 	$(PYTEST) -n 2 --dist worksteal -m "not slow and not browser and not gpu" --benchmark-disable
 
+browser: $(VENV)/.installed-test
+	@command -v chromium >/dev/null || { echo "make browser needs Chromium: apt-get install chromium" >&2; exit 2; }
+	$(PYTEST) -m browser --benchmark-disable
+
 slow: $(VENV)/.installed-test
 	$(PYTEST) -m slow --benchmark-disable
 

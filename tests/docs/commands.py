@@ -106,10 +106,10 @@ def _of_block(page: str, first: int, language: str, text: str) -> Iterator[Comma
 
 
 def _without_description(line: str) -> str:
-    """Without comment, or explanation set off by spaces (by one space where the longest command ends in a flag)."""
+    """Without comment, or explanation set off by spaces."""
     if line.startswith((" ", "#")):
         return ""
-    return re.split(r"\s+#\s|\s{2,}|(?<= --samples) (?=[a-z])", line, maxsplit=1)[0].strip()
+    return re.split(r"\s+#\s|\s{2,}", line, maxsplit=1)[0].strip()
 
 
 def _is_command(line: str) -> bool:
