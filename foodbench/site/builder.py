@@ -16,7 +16,7 @@ from foodbench.site.boards import Found, build_boards, found_results, jobs_of
 from foodbench.site.config import SiteConfig, load_cards, load_site
 from foodbench.site.pages import Frame, Pages
 from foodbench.site.paper_pages import write_papers
-from foodbench.site.reports import load_reports
+from foodbench.site.reports import load_reports, load_submissions
 from foodbench.site.views import systems_of
 from foodbench.site.work import DatasetJob, TaskDone, TaskJob, do_dataset
 
@@ -64,7 +64,7 @@ def build(options: BuildOptions, progress: Progress = lambda _text: None) -> Bui
         StorageFull: the site cannot be written.
     """
     _check_out(options.out)
-    reports = load_reports(options.reports)
+    reports = (*load_reports(options.reports), *load_submissions(options.config / "submissions"))
     config = load_site(options.config)
     systems = systems_of(reports, load_cards(options.config))
     found = found_results(systems.values())

@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from foodbench.core.errors import DataCorrupt
 from foodbench.core.files import open_regular
+from foodbench.runs.submission_schema import CARD, SubmissionCard
+from foodbench.site.reports import submission_name
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -151,9 +153,26 @@ def load_site(folder: Path) -> SiteConfig:
 
 
 def load_cards(folder: Path) -> dict[str, ModelCard]:
-    """The cards by name of their report.
+    """The cards by name of their report, those of submissions among them.
 
     Raises:
         DataCorrupt: a card is damaged.
     """
-    return {path.stem: _read(path, ModelCard) for path in sorted((folder / "models").glob("*.yaml"))}
+    own = {path.stem: _read(path, ModelCard) for path in sorted((folder / "models").glob("*.yaml"))}
+    submitted = sorted((folder / "submissions").glob(f"*/*/{CARD}"))
+    return own | {submission_name(path.parent): _submitted(_read(path, SubmissionCard)) for path in submitted}
+
+
+def _submitted(card: SubmissionCard) -> ModelCard:
+    return ModelCard(
+        name=card.name,
+        summary=card.summary or f"Submitted by {card.organisation}.",
+        parameters=card.parameters,
+        licence=card.licence,
+        developer=card.organisation,
+        paper=card.paper,
+        weights=card.url,
+        training_data=card.training_data,
+        overlap=dict(card.overlap),
+        notes=tuple(card.notes),
+    )

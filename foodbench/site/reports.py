@@ -86,13 +86,28 @@ def load_reports(root: Path) -> tuple[Report, ...]:
         raise DataMissing(
             f"There are no reports in {root}.", hint="A report is a folder with a run.json; see --reports."
         )
-    return tuple(_load(path) for path in found)
+    return tuple(_load(path, path.name) for path in found)
 
 
-def _load(path: Path) -> Report:
-    if not _NAME.fullmatch(path.name):
+def load_submissions(root: Path) -> tuple[Report, ...]:
+    """The submissions of runs below `leaderboard/submissions`, by name; they were checked when they came in.
+
+    Raises:
+        DataCorrupt: as `load_reports`.
+    """
+    found = sorted(path.parent for path in root.glob("*/*/run.json"))
+    return tuple(_load(path, submission_name(path)) for path in found)
+
+
+def submission_name(folder: Path) -> str:
+    """What a submission is called in links: its model and its digest."""
+    return f"{folder.parent.name}-{folder.name}"
+
+
+def _load(path: Path, name: str) -> Report:
+    if not _NAME.fullmatch(name):
         raise DataCorrupt(
-            f"The report {printable(path.name, limit=80)} has a name that cannot be part of a link.",
+            f"The report {printable(name, limit=80)} has a name that cannot be part of a link.",
             hint="Use letters, digits, '.', '_' and '-'.",
         )
     folder = RunFolder(path)
@@ -116,7 +131,7 @@ def _load(path: Path) -> Report:
         for name, status in run.tasks.items()
         if name not in measured
     }
-    return Report(path.name, folder, run, measured, unmeasured)
+    return Report(name, folder, run, measured, unmeasured)
 
 
 def command_of(run: RunFile) -> str:

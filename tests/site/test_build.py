@@ -71,6 +71,23 @@ def test_without_a_report_its_row_is_gone_and_nothing_else(made_reports: Path, t
     assert {name: digests(fewer / "samples")[name] for name in others} == {name: kept[name] for name in others}
 
 
+def test_a_submission_has_its_row_and_its_card(made_reports: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "leaderboard" / "submissions" / "some-model" / "0123456789ab"
+    shutil.copytree(made_reports / "some-wrong", folder)
+    card = {"name": "Some model", "organisation": "Some people", "parameters": 7, "licence": "MIT"}
+    plain = card | {"training_data": "photos", "overlap": {"*": "unknown"}, "url": "https://example.org/model"}
+    (folder / "card.yaml").write_text(json.dumps(plain))
+    site = built(made_reports, tmp_path / "dist", tmp_path / "leaderboard")
+    rows = table_rows((site / "index.html").read_text(), "recognition")
+    assert "recognition-some-model-0123456789ab" in rows
+    page = (site / "models" / "some-model-0123456789ab.html").read_text()
+    assert all(text in page for text in ("Some model", "Some people", "MIT", "https://example.org/model"))
+    assert check_site(site).findings == ()
+    (folder / "card.yaml").write_text(json.dumps(plain | {"rank": 1}))
+    with pytest.raises(DataCorrupt, match=r"card\.yaml is not a valid SubmissionCard: rank"):
+        built(made_reports, tmp_path / "again", tmp_path / "leaderboard")
+
+
 def test_every_number_leads_to_its_samples_and_its_command(made_site: Path) -> None:
     home = Links((made_site / "index.html").read_text())
     to_samples = [(href, text) for href, text in home.found if href.startswith("samples/")]
