@@ -167,7 +167,7 @@ def read_bounded(path: Path, shown: str, limit: int) -> bytes:
         with open_regular(path) as stream:
             found = stream.read(limit + 1)
     except FileNotFoundError as error:
-        raise SubmissionRefused(f"{shown} is missing.", hint="Is the path right? `foodbench submit RUN` packs a run.") from error
+        raise SubmissionRefused(f"{shown} is missing.", hint="Is the path right?") from error
     except OSError as error:
         raise SubmissionRefused(f"Cannot read {shown}: {error.strerror}.", hint="Check the file.") from error
     if len(found) > limit:
