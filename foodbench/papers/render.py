@@ -178,17 +178,4 @@ def _html(**context: Any) -> str:
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters["visible"] = printable
     text = (files("foodbench.papers") / "templates" / "table.html").read_text(encoding="utf-8")
-    return (
-        environment.from_string(text).render(**context, has_groups=has_groups, marked=marked, spans=_html_spans) + "\n"
-    )
-
-
-def _html_spans(panel: Panel) -> list[tuple[str, int]]:
-    """The spans above the headings with their widths; none if there are none."""
-    spans: list[tuple[str, int]] = []
-    for span, _ in panel.columns:
-        if spans and spans[-1][0] == span:
-            spans[-1] = (span, spans[-1][1] + 1)
-        else:
-            spans.append((span, 1))
-    return spans if any(span for span, _ in spans) else []
+    return environment.from_string(text).render(**context, has_groups=has_groups, marked=marked) + "\n"

@@ -62,6 +62,17 @@ class Panel:
     apart: str
     remarks: tuple[str, ...]
 
+    @property
+    def spans(self) -> list[tuple[str, int]]:
+        """What stands above the headings, with how many of them; none if nothing does."""
+        spans: list[tuple[str, int]] = []
+        for span, _ in self.columns:
+            if spans and spans[-1][0] == span:
+                spans[-1] = (span, spans[-1][1] + 1)
+            else:
+                spans.append((span, 1))
+        return spans if any(span for span, _ in spans) else []
+
 
 @dataclass(frozen=True, slots=True)
 class Record:

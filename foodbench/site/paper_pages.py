@@ -7,7 +7,7 @@ from typing import Any
 
 from foodbench.papers.catalog import Paper, all_papers
 from foodbench.papers.measured import MeasuredRun, read_run
-from foodbench.papers.sheet import Panel, Sheet, build
+from foodbench.papers.sheet import Sheet, build
 from foodbench.site import downloads
 from foodbench.site.model import System
 from foodbench.site.pages import Pages
@@ -32,7 +32,7 @@ def write_papers(pages: Pages, systems: Sequence[System]) -> None:
         sheets = [build(paper, table, _beside(paper, runs)) for table in paper.tables]
         for sheet in sheets:
             downloads.write_table(pages, f"data/papers/{paper.id}-{sheet.table.id}", _records(sheet))
-        pages.write(f"papers/{paper.id}.html", "paper.html", paper=paper, sheets=sheets, spans=_spans)
+        pages.write(f"papers/{paper.id}.html", "paper.html", paper=paper, sheets=sheets)
 
 
 def _row(system: System) -> str | None:
@@ -43,17 +43,6 @@ def _beside(paper: Paper, runs: Sequence[MeasuredRun]) -> list[MeasuredRun]:
     """The runs that measured a task of the paper."""
     tasks = {cell.task for cell in paper.cells if cell.task}
     return [run for run in runs if tasks & set(run.results)]
-
-
-def _spans(panel: Panel) -> list[tuple[str, int]]:
-    """What stands above the columns, with how many of them; none if nothing does."""
-    spans: list[tuple[str, int]] = []
-    for span, _ in panel.columns:
-        if spans and spans[-1][0] == span:
-            spans[-1] = (span, spans[-1][1] + 1)
-        else:
-            spans.append((span, 1))
-    return spans if any(span for span, _ in spans) else []
 
 
 def _records(sheet: Sheet) -> list[dict[str, Any]]:
