@@ -99,7 +99,7 @@ def _run(folder: RunFolder) -> dict[str, Any]:
         DataCorrupt: a file of the run is damaged.
     """
     run = folder.read()
-    results = [task.result() for task in folder.tasks().values() if task.result_path.is_file()]
+    results = [task.result() for task in folder.finished().values()]
     settings = {name: setting.value for name, setting in run.config.items()}
     limits = {result.limit for result in results} or {settings.get("limit")}
     controls = {result.task.control for result in results} or {settings.get("control")}

@@ -274,10 +274,9 @@ def _show_run(folder: RunFolder, metrics: Rows, *, as_json: bool) -> None:
     from foodbench.cli.results import print_results
 
     run = folder.read()
-    results = [task.result() for task in folder.tasks().values() if task.result_path.is_file()]
-    open_tasks = {
-        name: len(task.stored_answers()) for name, task in folder.tasks().items() if not task.result_path.is_file()
-    }
+    finished = folder.finished()
+    results = [task.result() for task in finished.values()]
+    open_tasks = {name: len(task.stored_answers()) for name, task in folder.tasks().items() if name not in finished}
     if as_json:
         plain = {"path": str(folder.path), "run": run.model_dump(mode="json")}
         results_json = [result.model_dump(mode="json") for result in results]

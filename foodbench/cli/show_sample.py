@@ -89,7 +89,7 @@ def show_sample(folder: RunFolder, sample_id: str, task: str | None, out: Path |
 
 
 def _find_record(folder: RunFolder, sample_id: str, task: str | None) -> tuple[TaskFolder, SampleRecord]:
-    finished = {name: each for name, each in folder.tasks().items() if each.result_path.is_file()}
+    finished = folder.finished()
     if not finished:
         raise DataMissing(f"No task of {folder.path} is finished.", hint="Run the same command again; it continues.")
     if task is not None:

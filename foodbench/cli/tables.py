@@ -14,6 +14,7 @@ from collections.abc import Sequence
 import click
 
 from foodbench.core.printable import printable
+from foodbench.core.wording import rounded
 
 _GAP = 2
 _INDENT = "    "
@@ -104,8 +105,4 @@ def shown_number(value: float | None, unit: str = "") -> str:
     """A number as people read it: three to four significant digits, the unit behind it, a dash for none."""
     if value is None:
         return "–"
-    magnitude = abs(value)
-    digits = 3 if magnitude < 2 else 2 if magnitude < 10 else 1 if magnitude < 1000 else 0
-    if unit in ("%", "kcal", "g"):
-        digits = min(digits, 1)
-    return f"{value:,.{digits}f}" + ("%" if unit == "%" else f" {unit}" if unit in ("kcal", "g") else "")
+    return rounded(value, unit) + ("%" if unit == "%" else f" {unit}" if unit in ("kcal", "g") else "")

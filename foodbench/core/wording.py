@@ -1,4 +1,4 @@
-"""Words that depend on a number."""
+"""Words that depend on a number, and how a number is written."""
 
 from __future__ import annotations
 
@@ -21,3 +21,12 @@ def plural_of(noun: str) -> str:
     if noun.endswith("y") and noun[-2:-1] not in "aeiou":
         return f"{noun[:-1]}ies"
     return f"{noun}s"
+
+
+def rounded(value: float, unit: str = "") -> str:
+    """A number as people read it, without its unit: three to four significant digits, one decimal of %, kcal and g."""
+    magnitude = abs(value)
+    digits = 3 if magnitude < 2 else 2 if magnitude < 10 else 1 if magnitude < 1000 else 0
+    if unit in ("%", "kcal", "g"):
+        digits = min(digits, 1)
+    return f"{value:,.{digits}f}"

@@ -144,8 +144,7 @@ def ratable_task(run: RunFolder, name: str | None) -> TaskFolder:
         if not folder.result_path.is_file():
             raise DataMissing(f"{run.path} has no finished {task.versioned_name}.", hint="Run it to its end first.")
         return folder
-    finished = [folder for folder in run.tasks().values() if folder.result_path.is_file()]
-    known = {folder.path.name: folder for folder in finished if folder.path.name.partition("@")[0] in TASKS}
+    known = {name: folder for name, folder in run.finished().items() if name.partition("@")[0] in TASKS}
     ratable = {name: folder for name, folder in known.items() if takes_ratings(TASKS.get(name.partition("@")[0]))}
     if not ratable:
         raise DataMissing(

@@ -167,7 +167,7 @@ def rescore_run(path: Path) -> Rescoring:
 
 
 def _rescore_tasks(run: RunFolder) -> Rescoring:
-    finished = {name: task for name, task in run.tasks().items() if task.result_path.is_file()}
+    finished = run.finished()
     if not finished:
         raise DataMissing(f"{run.path} has no finished task.", hint="Run it to its end first.")
     done: list[Rescored] = []

@@ -115,7 +115,7 @@ def prepare_run(
 
 def _finished(folder: RunFolder, run: RunFile, outcome: Outcome) -> dict[str, TaskFolder]:
     """The tasks to submit, by folder; what keeps the run from being complete goes into the outcome."""
-    finished = {name: task for name, task in folder.tasks().items() if task.result_path.is_file()}
+    finished = folder.finished()
     named = {key.partition("@")[0] for key in (*run.tasks, *finished)}
     for key, status in run.tasks.items():
         if status.status == "failed":

@@ -52,12 +52,11 @@ def read_run(folder: RunFolder, row: str | None = None) -> MeasuredRun:
     """
     run = folder.read()
     results: dict[str, TaskResult] = {}
-    for task in folder.tasks().values():
-        if task.result_path.is_file():
-            result = task.result()
-            known = results.get(result.task.name)
-            if known is None or known.task.version < result.task.version:
-                results[result.task.name] = result
+    for task in folder.finished().values():
+        result = task.result()
+        known = results.get(result.task.name)
+        if known is None or known.task.version < result.task.version:
+            results[result.task.name] = result
     statuses = {name.rpartition("@")[0]: status for name, status in run.tasks.items()}
     return MeasuredRun(run.run_id, run.model.spec, row, results, statuses)
 

@@ -6,14 +6,13 @@ change only where there is one.
 
 from __future__ import annotations
 
-import gzip
 import os
 import shutil
 from pathlib import Path
 
 from foodbench.core.errors import StorageFull, UsageError
 from foodbench.core.files import atomic_write, file_lock
-from foodbench.runs.store import RunFolder
+from foodbench.runs.store import RunFolder, pack
 
 RESULT, IDS = "result.json", "ids.json"
 
@@ -37,7 +36,7 @@ def write_baseline(run: RunFolder, target: Path) -> list[str]:
         StorageFull: it cannot be written; the old baseline is as it was.
     """
     run.read()
-    finished = {name: task for name, task in run.tasks().items() if task.result_path.is_file()}
+    finished = run.finished()
     _require_baseline(run, target)
     if not finished:
         raise UsageError(f"{run.path} has no finished task.", hint="Run it to its end first.")
@@ -54,7 +53,7 @@ def write_baseline(run: RunFolder, target: Path) -> list[str]:
                 atomic_write(fresh / name / RESULT, task.result_path.read_bytes())
                 if task.ids_path.is_file():
                     atomic_write(fresh / name / IDS, task.ids_path.read_bytes())
-                packed = gzip.compress(task.samples_bytes(), compresslevel=9, mtime=0)
+                packed = pack(task.samples_bytes())
                 atomic_write(fresh / name / task.packed_samples_path.name, packed)
             _exchange(fresh, target, old)
         except OSError as error:

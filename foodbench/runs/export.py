@@ -118,15 +118,9 @@ def _chosen(tasks: str, known: Sequence[str], path: Path) -> list[str]:
         chosen.update(fitting)
     if not chosen:
         raise UnknownName("No task was given.", hint="Leave --tasks out for all tasks of the run.")
-    return [name for name in _in_order(known) if name in chosen]
+    from foodbench.tasks import in_order
 
-
-def _in_order(names: Sequence[str]) -> list[str]:
-    """Names of tasks in the order in which foodbench lists them, unknown ones last."""
-    from foodbench.tasks import TASKS
-
-    place = {name: number for number, name in enumerate(TASKS.names())}
-    return sorted(names, key=lambda name: (place.get(name, len(place)), name))
+    return in_order(chosen)
 
 
 def _result(folder: TaskFolder) -> TaskResult:

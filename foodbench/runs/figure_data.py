@@ -60,12 +60,10 @@ def _numbers(metric: MetricRecord) -> list[float]:
 
 def metric_rows(runs: Sequence[RunResults], metrics: Metrics, remarked: set[str]) -> list[MetricRow]:
     """The chosen metrics of all tasks that any of the runs has, in the order in which foodbench lists tasks."""
-    from foodbench.tasks import TASKS
+    from foodbench.tasks import in_order
 
-    place = {name: number for number, name in enumerate(TASKS.names())}
-    names = dict.fromkeys(name for run in runs for name in run.results)
     rows = []
-    for name in sorted(names, key=lambda each: (place.get(each, len(place)), each)):
+    for name in in_order(name for run in runs for name in run.results):
         results = [run.results.get(name) for run in runs]
         chosen = dict.fromkeys(each.id for one in results if one is not None for each in chosen_metrics(one, metrics))
         for metric in chosen:

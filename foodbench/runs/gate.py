@@ -7,7 +7,7 @@ and neither passes nor fails. Where every raw answer is the same nothing is comp
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -29,7 +29,7 @@ from foodbench.runs.gate_schema import (
 from foodbench.runs.pairs import RunSide, TaskPair, Unpaired, paired_tasks
 from foodbench.stats.paired import Difference
 from foodbench.stats.verdict import Judgement, Verdict, judge, overall
-from foodbench.tasks import TASKS
+from foodbench.tasks import in_order
 
 _PLATFORM = ("torch", "torchvision", "transformers", "numpy", "pillow")
 _ACKNOWLEDGEABLE = (Verdict.FAIL, Verdict.INCONCLUSIVE)
@@ -97,7 +97,7 @@ def run_gate(
         UsageError: the policy gates by a metric that does not exist.
     """
     policy = loaded.policy
-    names = [name for name in _ordered(baseline.tasks | candidate.tasks) if policy.gates(name)]
+    names = [name for name in in_order(baseline.tasks | candidate.tasks) if policy.gates(name)]
     findings = _Findings()
     declared = {change.task: (change.baseline, change.candidate) for change in policy.prompt_changes}
     for found in paired_tasks(baseline, candidate, names, intersect=intersect, declared=declared):
@@ -120,7 +120,7 @@ def run_gate(
         rows=rows,
         invariants=invariants,
         new_tasks=findings.new,
-        ungated_tasks=[name for name in _ordered(baseline.tasks | candidate.tasks) if name not in names],
+        ungated_tasks=[name for name in in_order(baseline.tasks | candidate.tasks) if name not in names],
         notes=list(dict.fromkeys(findings.notes)),
     )
 
@@ -152,11 +152,6 @@ def side_record(side: RunSide) -> SideRecord:
 def difference_record(difference: Difference) -> DifferenceRecord:
     """A difference as a report holds it."""
     return DifferenceRecord(**{name: getattr(difference, name) for name in DifferenceRecord.model_fields})
-
-
-def _ordered(names: Iterable[str]) -> list[str]:
-    known = {name: place for place, name in enumerate(TASKS.names())}
-    return sorted(names, key=lambda name: (known.get(name, len(known)), name))
 
 
 def _note_unpaired(found: Unpaired, candidate: RunSide, findings: _Findings, policy: GatePolicy) -> None:

@@ -21,7 +21,7 @@ from foodbench.metrics.aggregate import Metric
 from foodbench.runs.answered import AnsweredSample, answered_samples
 from foodbench.runs.schema import MetricRecord, RunFile, TaskResult
 from foodbench.runs.store import RunFolder, TaskFolder
-from foodbench.tasks import TASKS
+from foodbench.tasks import TASKS, in_order
 from foodbench.tasks.base import FoodTask
 
 LEAST_OVERLAP = 0.95
@@ -239,9 +239,7 @@ def paired_tasks(
     Raises:
         DataMissing, DataCorrupt: files of a run are absent or damaged.
     """
-    known = {name: place for place, name in enumerate(TASKS.names())}
-    every = baseline.tasks | candidate.tasks if names is None else set(names)
-    for name in sorted(every, key=lambda each: (known.get(each, len(known)), each)):
+    for name in in_order(baseline.tasks | candidate.tasks if names is None else names):
         yield _paired(baseline, candidate, name, intersect, (declared or {}).get(name))
 
 

@@ -12,8 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from foodbench.runs.gate_schema import ComparisonReport, GateReport
-from foodbench.runs.submission_schema import ReportedFile, SubmissionCard, SubmissionFile
+from foodbench.core.registry import import_object
 
 SCHEMA_VERSION = 1
 
@@ -269,19 +268,21 @@ class PredictionRecord(_Strict):
     nutrition: dict[str, float] | None = Field(default=None, description="kcal, mass, fat, carb, protein.")
 
 
-SCHEMAS: dict[str, type[BaseModel]] = {
-    "run": RunFile,
-    "result": TaskResult,
-    "sample": SampleRecord,
-    "ids": SampleIds,
-    "prediction": PredictionRecord,
-    "rating": RatingRecord,
-    "gate": GateReport,
-    "comparison": ComparisonReport,
-    "submission": SubmissionFile,
-    "card": SubmissionCard,
-    "reported": ReportedFile,
+_HERE = "foodbench.runs.schema"
+SCHEMAS: dict[str, str] = {
+    "run": f"{_HERE}:RunFile",
+    "result": f"{_HERE}:TaskResult",
+    "sample": f"{_HERE}:SampleRecord",
+    "ids": f"{_HERE}:SampleIds",
+    "prediction": f"{_HERE}:PredictionRecord",
+    "rating": f"{_HERE}:RatingRecord",
+    "gate": "foodbench.runs.gate_schema:GateReport",
+    "comparison": "foodbench.runs.gate_schema:ComparisonReport",
+    "submission": "foodbench.runs.submission_schema:SubmissionFile",
+    "card": "foodbench.runs.submission_schema:SubmissionCard",
+    "reported": "foodbench.runs.submission_schema:ReportedFile",
 }
+"""Where the model of each kind of file is; those that a run does not need are not built with it."""
 
 
 def json_schema(name: str) -> dict[str, Any]:
@@ -290,5 +291,6 @@ def json_schema(name: str) -> dict[str, Any]:
     Raises:
         KeyError: no such schema.
     """
-    schema = SCHEMAS[name].model_json_schema()
+    model: Any = import_object(SCHEMAS[name])
+    schema = model.model_json_schema()
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}

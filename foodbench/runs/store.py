@@ -325,6 +325,10 @@ class RunFolder:
         """The folders of the tasks that have begun, by `name@version`."""
         return {entry.name: TaskFolder(entry) for entry in sorted(self.path.glob("*@*")) if entry.is_dir()}
 
+    def finished(self) -> dict[str, TaskFolder]:
+        """Those of them that have a result."""
+        return {name: task for name, task in self.tasks().items() if task.result_path.is_file()}
+
     def read(self) -> RunFile:
         """`run.json`.
 

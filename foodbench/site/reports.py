@@ -113,9 +113,7 @@ def _load(path: Path, name: str) -> Report:
     folder = RunFolder(path)
     run = folder.read()
     measured = {}
-    for versioned, task in folder.tasks().items():
-        if not task.result_path.is_file():
-            continue
+    for versioned, task in folder.finished().items():
         result = task.result()
         named = f"{result.task.name}@{result.task.version}"
         if named != versioned or not _TASK.fullmatch(result.task.name):

@@ -6,6 +6,7 @@ import hashlib
 import re
 
 from foodbench.core.printable import printable
+from foodbench.core.wording import rounded
 
 MINUS = "\N{MINUS SIGN}"
 _SLUG = re.compile(r"[^A-Za-z0-9_.-]+")
@@ -15,11 +16,7 @@ def number(value: float | None, unit: str = "") -> str:
     """Three significant digits or so, without the unit; an en dash for none."""
     if value is None:
         return "–"
-    magnitude = abs(value)
-    digits = 3 if magnitude < 2 else 2 if magnitude < 10 else 1 if magnitude < 1000 else 0
-    if unit in ("%", "kcal", "g"):
-        digits = min(digits, 1)
-    return f"{value:,.{digits}f}".replace("-", MINUS)
+    return rounded(value, unit).replace("-", MINUS)
 
 
 def with_unit(value: float | None, unit: str) -> str:

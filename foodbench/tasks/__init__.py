@@ -6,6 +6,7 @@ into task names.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
@@ -60,6 +61,12 @@ for _name, _target in (
     ("foodseg103.labels.adamllm", "foodseg103.adamllm:TASK"),
 ):
     TASKS.register(_name, f"foodbench.tasks.{_target}")
+
+
+def in_order(names: Iterable[str]) -> list[str]:
+    """Names of tasks, each once, in registry order; those that are not registered last."""
+    place = {name: number for number, name in enumerate(TASKS.names())}
+    return sorted(set(names), key=lambda name: (place.get(name, len(place)), name))
 
 
 def select(patterns: str) -> list[str]:
