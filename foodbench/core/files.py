@@ -57,10 +57,15 @@ def _sync_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
-def atomic_write(path: Path, content: bytes | str) -> None:
+def atomic_write(path: Path, content: bytes | str, *, sync: bool = True) -> None:
     """Replace `path` by `content` as a whole, creating its folders.
 
     The content goes to a temporary file in the same folder, is synced, and is renamed over `path`.
+
+    Args:
+        path: the file.
+        content: all of it.
+        sync: False for what can be made again: whole unless the machine itself stops.
 
     Raises:
         StorageFull: the file could not be written; `path` is as it was.
@@ -72,7 +77,8 @@ def atomic_write(path: Path, content: bytes | str) -> None:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
         try:
             _write_all(descriptor, data)
-            os.fsync(descriptor)
+            if sync:
+                os.fsync(descriptor)
         finally:
             os.close(descriptor)
         temporary.replace(path)
@@ -80,7 +86,8 @@ def atomic_write(path: Path, content: bytes | str) -> None:
         with contextlib.suppress(OSError):
             temporary.unlink()
         _storage_error(path, error)
-    _sync_folder(path.parent)
+    if sync:
+        _sync_folder(path.parent)
 
 
 def clear_temporaries(folder: Path) -> None:

@@ -23,13 +23,14 @@ from foodbench.site.model import (
     badge,
 )
 from foodbench.site.ranks import between, compare_suites, ordered, rank_all, suite_score
-from foodbench.site.reported import reported_of, reproduced, rows_of
+from foodbench.site.reported import Reported, ReportedNumbers
 from foodbench.site.reports import Measured
 from foodbench.site.views import known_task, task_view, unmeasured_view
 from foodbench.site.wording import day, slug
 from foodbench.site.work import Entry, TaskDone, TaskJob
 
 OLDER = "an older version of the task"
+TRUSTED = "scores as submitted, answers not read again"
 OTHER_SUITE = SuiteConfig(id="other", title="Other tasks", question="Tasks that belong to no suite.", tasks=("-",))
 
 
@@ -78,7 +79,13 @@ def jobs_of(found: Sequence[Found]) -> list[TaskJob]:
     for key, group in groups.items():
         first = group[0]
         entries = tuple(
-            Entry(each.system.name, each.system.title, each.measured.folder.path, each.result)
+            Entry(
+                each.system.name,
+                each.system.title,
+                each.measured.folder.path,
+                each.result,
+                ranked=each.system.kind == "system",
+            )
             for each in sorted(group, key=lambda each: each.system.name)
         )
         name, version = first.result.task.name, first.result.task.version
@@ -107,11 +114,18 @@ def figure_of(record: MetricRecord) -> Figure:
 
 
 def build_boards(
-    found: Sequence[Found], done: Mapping[str, TaskDone], systems: Mapping[str, System], config: SiteConfig
+    found: Sequence[Found],
+    done: Mapping[str, TaskDone],
+    systems: Mapping[str, System],
+    config: SiteConfig,
+    reported: ReportedNumbers,
 ) -> tuple[Board, ...]:
     """All boards: the kitchen's first, then the others by key."""
-    keys = sorted({"real", *(each.board for each in found)}, key=lambda key: (key != "kitchen", key != "real", key))
-    return tuple(_board(key, [each for each in found if each.board == key], done, systems, config) for key in keys)
+    keys = {"real", *reported.editions, *(each.board for each in found)}
+    return tuple(
+        _board(key, [each for each in found if each.board == key], done, systems, config, reported.on(key))
+        for key in sorted(keys, key=lambda key: (key != "kitchen", key != "real", key))
+    )
 
 
 def _board(
@@ -120,20 +134,22 @@ def _board(
     done: Mapping[str, TaskDone],
     systems: Mapping[str, System],
     config: SiteConfig,
+    reported: ReportedNumbers,
 ) -> Board:
     ranked = [each for each in found if not each.measured.why_unranked]
     by_task: dict[str, list[Found]] = {}
     for each in ranked:
         by_task.setdefault(each.result.task.name, []).append(each)
-    tasks = {name: _task_board(group, done) for name, group in sorted(by_task.items())}
+    tasks = {name: _task_board(group, done, reported) for name, group in sorted(by_task.items())}
     present = [system for name, system in systems.items() if any(each.system.name == name for each in found)]
     named = {name for suite in config.suites for name in suite.tasks}
     rest = tuple(name for name in tasks if name not in named)
     suites = [*config.suites, *([OTHER_SUITE.model_copy(update={"tasks": rest})] if rest else [])]
     on_board = [system for system in present if any(each.system.name == system.name for each in ranked)]
-    published = _published(suites, tasks) if key == "real" else {}
-    shown = {**published, **tasks}
-    boards = [_suite(suite, shown, on_board, key) for suite in suites if any(name in shown for name in suite.tasks)]
+    shown = {**_published(suites, tasks, reported), **tasks}
+    boards = [
+        _suite(suite, shown, on_board, reported) for suite in suites if any(name in shown for name in suite.tasks)
+    ]
     return Board(
         key=key,
         edition=found[0].result.dataset.edition if found else key,
@@ -149,18 +165,20 @@ def _board(
     )
 
 
-def _published(suites: Sequence[SuiteConfig], tasks: Mapping[str, TaskBoard]) -> dict[str, TaskBoard]:
-    """Tasks that nobody has measured, but of which papers report the first metric."""
+def _published(
+    suites: Sequence[SuiteConfig], tasks: Mapping[str, TaskBoard], reported: ReportedNumbers
+) -> dict[str, TaskBoard]:
+    """Tasks that nobody has measured, but of which somebody reports the first metric."""
     found = {}
     for name in dict.fromkeys(name for suite in suites for name in suite.tasks):
         task = known_task(name)
-        if name not in tasks and task is not None and reported_of(name, task.metrics[0].id):
+        if name not in tasks and task is not None and reported.of(name, task.metrics[0].id):
             view = unmeasured_view(task)
             found[name] = TaskBoard(view, "", 0, {}, (), {}, {}, "", {}, False)
     return found
 
 
-def _task_board(found: Sequence[Found], done: Mapping[str, TaskDone]) -> TaskBoard:
+def _task_board(found: Sequence[Found], done: Mapping[str, TaskDone], reported: ReportedNumbers) -> TaskBoard:
     """One task: the questions of the newest version that most systems answered are ranked, others stand below."""
     groups: dict[str, list[Found]] = {}
     for each in found:
@@ -174,11 +192,12 @@ def _task_board(found: Sequence[Found], done: Mapping[str, TaskDone]) -> TaskBoa
     places = ordered(
         {name: value for name, value in values.items() if value is not None}, task.metrics[0].higher_is_better
     )
-    ranks = rank_all(places, work.comparisons)
-    cells: dict[str, Cell] = {}
     by_name = {each.system.name: each for each in main}
-    for name in [*places, *(name for name in values if name not in ranks)]:
-        cells[name] = _cell(by_name[name], work.answered.get(name), "")
+    ranks = rank_all([name for name in places if by_name[name].system.kind == "system"], work.comparisons)
+    cells: dict[str, Cell] = {}
+    for name in [*places, *(name for name in values if name not in places)]:
+        cell = _cell(by_name[name], work.answered.get(name), "", reported)
+        cells[name] = replace(cell, rank=ranks.get(name), placed=name in places)
     for key in order[1:]:
         for each in groups[key]:
             if each.system.name not in cells:
@@ -187,8 +206,7 @@ def _task_board(found: Sequence[Found], done: Mapping[str, TaskDone]) -> TaskBoa
                     if each.result.task.version != first.task.version
                     else "other questions"
                 )
-                cells[each.system.name] = _cell(each, done[key].answered.get(each.system.name), note)
-    cells = {name: replace(cell, rank=ranks.get(name)) for name, cell in cells.items()}
+                cells[each.system.name] = _cell(each, done[key].answered.get(each.system.name), note, reported)
     return TaskBoard(
         task=task,
         fingerprint=first.task.fingerprint,
@@ -224,7 +242,7 @@ def _references(found: Sequence[Found], kind: str) -> dict[str, Reference]:
     return references
 
 
-def _cell(found: Found, answered: Answered | None, note: str) -> Cell:
+def _cell(found: Found, answered: Answered | None, note: str, reported: ReportedNumbers) -> Cell:
     result = found.result
     view = task_view(result)
     kind = badge("measured") if view.current and note != OLDER else badge("stale", note)
@@ -233,7 +251,8 @@ def _cell(found: Found, answered: Answered | None, note: str) -> Cell:
     if seconds is None and answered is not None:
         seconds = answered.seconds
     figures = {record.id: figure_of(record) for record in result.metrics}
-    kind = _reproduced(found, figures, kind)
+    kind = _reproduced(found, figures, kind, reported)
+    trusted = TRUSTED if found.measured.versioned in found.system.report.trusted else ""
     partial = f"partial copy: {result.dataset.available:,} records" if result.dataset.missing else ""
     tokens = result.usage.get("output_tokens") or result.usage.get("completion_tokens")
     return Cell(
@@ -250,30 +269,34 @@ def _cell(found: Found, answered: Answered | None, note: str) -> Cell:
         date=day(result.time.finished),
         badge=kind,
         answered=answered,
-        note="; ".join(filter(None, (note, partial))),
+        note="; ".join(filter(None, (note, partial, trusted))),
         slug=view.slug,
+        kind=found.system.kind,
     )
 
 
-def _reproduced(found: Found, figures: Mapping[str, Figure], otherwise: Badge) -> Badge:
+def _reproduced(found: Found, figures: Mapping[str, Figure], otherwise: Badge, reported: ReportedNumbers) -> Badge:
     """The badge, if the card names a published row and its number lies within the interval on the whole dataset."""
     result, card = found.result, found.system.card
     if card is None or not card.reproduces or result.dataset.edition != "real" or result.dataset.missing:
         return otherwise
     metric = result.metrics[0].id
-    published = reproduced(card.reproduces, result.task.name, metric, figures[metric])
+    published = reported.reproduced(card.reproduces, result.task.name, metric, figures[metric])
     if published is None or otherwise.kind != "measured":
         return otherwise
     return badge("reproduced", f"{published.row}, {published.where}: {published.value:g}")
 
 
-def _suite(suite: SuiteConfig, tasks: Mapping[str, TaskBoard], systems: Sequence[System], key: str) -> SuiteBoard:
+def _suite(
+    suite: SuiteConfig, tasks: Mapping[str, TaskBoard], systems: Sequence[System], reported: ReportedNumbers
+) -> SuiteBoard:
     shown = [tasks[name] for name in suite.tasks if name in tasks]
     absent = tuple(name for name in suite.tasks if name not in tasks)
     figures = {system.name: _figures(system.name, shown) for system in systems}
     whole = {name: row for name, row in figures.items() if row is not None and not absent}
     scores = {name: score for name, row in whole.items() if (score := suite_score(row)) is not None}
-    values = {name: float(score.value or 0.0) for name, score in scores.items()}
+    ranked = {system.name for system in systems if system.kind == "system"}
+    values = {name: float(score.value or 0.0) for name, score in scores.items() if name in ranked}
     pairs = compare_suites(values, _spans(shown)) if len(shown) > 1 else ()
     ranks = rank_all(ordered(values, True), pairs)
     if len(shown) == 1:  # the table is that task's
@@ -282,16 +305,16 @@ def _suite(suite: SuiteConfig, tasks: Mapping[str, TaskBoard], systems: Sequence
     rows = [_row(system, shown, scores.get(system.name), ranks.get(system.name)) for system in systems]
     rows = [row for row in rows if any(cell is not None for cell in row.cells)]
     rows += [row for kind in ("floor", "ceiling") if any((row := _reference_row(kind, shown)).cells)]
-    rows += _reported_rows(shown) if key == "real" else []
+    rows += _reported_rows(shown, reported)
     return SuiteBoard(suite.id, suite.title, suite.question, tuple(shown), absent, tuple(_sorted(rows)), pairs)
 
 
 def _figures(name: str, shown: Sequence[TaskBoard]) -> list[tuple[str, Figure]] | None:
-    """A system's first metric on every task, with its dataset; None if one is not ranked or was not measured."""
+    """A system's first metric on every task, with its dataset; None if one was not measured on the same questions."""
     found = []
     for task in shown:
         cell = task.cells.get(name)
-        if cell is None or cell.rank is None:
+        if cell is None or not cell.placed:
             return None
         found.append((task.task.dataset, cell.figures[task.primary.id]))
     return found
@@ -315,10 +338,11 @@ def _row(system: System, shown: Sequence[TaskBoard], score: Figure | None, rank:
     timed = [(cell.seconds, cell.n) for cell in there if cell.seconds is not None]
     costs = [cell.cost for cell in there if cell.cost is not None]
     return SuiteRow(
-        kind="system",
+        kind=system.kind,
         name=system.name,
         title=system.title,
         detail=system.report.run.model.spec,
+        link=f"models/{system.name}.html",
         rank=rank,
         score=score,
         cells=tuple(cells),
@@ -349,6 +373,7 @@ def _reference_row(kind: str, shown: Sequence[TaskBoard]) -> SuiteRow:
         name="",
         title="Best trivial baseline" if floor else "Ceiling",
         detail="answers without looking, or close to it" if floor else "the reference itself as the answer",
+        link="",
         rank=None,
         score=Figure(score, None, None, "", score) if any(cells) else None,
         cells=cells,
@@ -362,19 +387,21 @@ def _reference_row(kind: str, shown: Sequence[TaskBoard]) -> SuiteRow:
     )
 
 
-def _reported_rows(shown: Sequence[TaskBoard]) -> list[SuiteRow]:
-    """A row for each model of a paper with a number for one of the tasks."""
+def _reported_rows(shown: Sequence[TaskBoard], reported: ReportedNumbers) -> list[SuiteRow]:
+    """A row for each model of a paper, or of a submission without answers, with a number for one of the tasks."""
     wanted = [(on.task.name, on.primary.id, on.primary.unit) for on in shown]
     rows = []
-    for (paper, row), values in rows_of(wanted).items():
+    for (page, row), values in reported.rows_of(wanted).items():
         found = [values.get(on.task.name) for on in shown]
+        first: Reported = next(each for each in found if each is not None)
         cells = [None if each is None else Reference(each.where, each.value, each.note, None) for each in found]
         rows.append(
             SuiteRow(
                 kind="reported",
                 name="",
                 title=row,
-                detail=paper,
+                detail=first.source,
+                link=page,
                 rank=None,
                 score=None,
                 cells=tuple(cells),

@@ -16,6 +16,7 @@ from foodbench.site.boards import Found, build_boards, found_results, jobs_of
 from foodbench.site.config import SiteConfig, load_cards, load_site
 from foodbench.site.pages import Frame, Pages
 from foodbench.site.paper_pages import write_papers
+from foodbench.site.reported import ReportedNumbers, load_submitted, published
 from foodbench.site.reports import load_reports, load_submissions
 from foodbench.site.views import systems_of
 from foodbench.site.work import DatasetJob, TaskDone, TaskJob, do_dataset
@@ -66,7 +67,10 @@ def build(options: BuildOptions, progress: Progress = lambda _text: None) -> Bui
     _check_out(options.out)
     reports = (*load_reports(options.reports), *load_submissions(options.config / "submissions"))
     config = load_site(options.config)
-    systems = systems_of(reports, load_cards(options.config))
+    cards = load_cards(options.config)
+    systems = systems_of(reports, cards)
+    submitted = load_submitted(options.config / "submissions", cards)
+    reported = ReportedNumbers((*published(), *(number for each in submitted for number in each.numbers)))
     found = found_results(systems.values())
     part = options.out.with_name(f".{options.out.name}.part")
     try:
@@ -76,10 +80,10 @@ def build(options: BuildOptions, progress: Progress = lambda _text: None) -> Bui
         pages = Pages(part, frame)
         done = _work(jobs_of(found), frame, part, options, progress)
         progress("pages")
-        boards = build_boards(found, done, systems, config)
+        boards = build_boards(found, done, systems, config, reported)
         assets = pages.write_static()
-        home = content.write_all(pages, boards, systems, config, found)
-        write_papers(pages, tuple(systems.values()))
+        home = content.write_all(pages, boards, systems, found, reported)
+        write_papers(pages, tuple(systems.values()), submitted)
         pages.write_json(MARKER, {"schema": 1})
         _swap(part, options.out)
     except OSError as error:

@@ -118,7 +118,12 @@ DEFAULT_SUITES = (
 )
 
 
-def _read(path: Path, kind: type[Model]) -> Model:
+def read_yaml(path: Path, kind: type[Model]) -> Model:
+    """A YAML file as a model.
+
+    Raises:
+        DataCorrupt: it cannot be read, or is no such model.
+    """
     import yaml
 
     try:
@@ -145,7 +150,7 @@ def load_site(folder: Path) -> SiteConfig:
     path = folder / "site.yaml"
     if not path.is_file():
         return SiteConfig(suites=DEFAULT_SUITES)
-    found = _read(path, SiteConfig)
+    found = read_yaml(path, SiteConfig)
     ids = [suite.id for suite in found.suites]
     if len(set(ids)) != len(ids):
         raise DataCorrupt(f"{path} has two suites of one id.", hint="Give each suite an id of its own.")
@@ -158,9 +163,9 @@ def load_cards(folder: Path) -> dict[str, ModelCard]:
     Raises:
         DataCorrupt: a card is damaged.
     """
-    own = {path.stem: _read(path, ModelCard) for path in sorted((folder / "models").glob("*.yaml"))}
+    own = {path.stem: read_yaml(path, ModelCard) for path in sorted((folder / "models").glob("*.yaml"))}
     submitted = sorted((folder / "submissions").glob(f"*/*/{CARD}"))
-    return own | {submission_name(path.parent): _submitted(_read(path, SubmissionCard)) for path in submitted}
+    return own | {submission_name(path.parent): _submitted(read_yaml(path, SubmissionCard)) for path in submitted}
 
 
 def _submitted(card: SubmissionCard) -> ModelCard:

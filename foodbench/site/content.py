@@ -11,10 +11,10 @@ from foodbench.data.catalog import CATALOG
 from foodbench.data.known_bad import report as known_bad_report
 from foodbench.site import compare, downloads
 from foodbench.site.boards import Found
-from foodbench.site.config import ModelCard, SiteConfig
+from foodbench.site.config import ModelCard
 from foodbench.site.model import Board, Cell, SuiteBoard, SuiteRow, System, TaskBoard, TaskView, badge
 from foodbench.site.pages import Pages
-from foodbench.site.reported import reported_of
+from foodbench.site.reported import ReportedNumbers
 from foodbench.site.views import known_task
 from foodbench.site.wording import day
 from foodbench.site.work import FLIPS
@@ -23,7 +23,7 @@ from foodbench.tasks import TASKS
 BADGES = (
     (badge("measured"), "foodbench asked the model, and its answers are in the report."),
     (badge("reproduced"), "measured, and a paper's number for the same model lies within the interval."),
-    (badge("reported"), "a paper says so; nobody has measured it here, so it is never ranked."),
+    (badge("reported"), "a paper or its authors say so; nobody has measured it here, so it is never ranked."),
     (badge("stale"), "measured with an older version of the task; its questions or rules have changed since."),
     (badge("not-measured"), "no result: the cell says why."),
 )
@@ -44,8 +44,8 @@ def write_all(
     pages: Pages,
     boards: Sequence[Board],
     systems: Mapping[str, System],
-    config: SiteConfig,
     found: Sequence[Found],
+    reported: ReportedNumbers,
 ) -> int:
     """Write every page and download.
 
@@ -61,7 +61,7 @@ def write_all(
         size = _write_board(pages, board, board_page(board.key, keys))
         home = home or size
     pairs = {board.key: compare.compare_pairs(board) for board in boards}
-    _write_tasks(pages, boards)
+    _write_tasks(pages, boards, reported)
     _write_compare(pages, boards, pairs)
     _write_models(pages, boards, systems, {key: each for key, (each, _) in pairs.items()}, found)
     _write_about(pages, systems, found)
@@ -94,7 +94,7 @@ def _groups(suite: SuiteBoard) -> list[tuple[str, int]]:
     return groups
 
 
-def _write_tasks(pages: Pages, boards: Sequence[Board]) -> None:
+def _write_tasks(pages: Pages, boards: Sequence[Board], reported: ReportedNumbers) -> None:
     views = {on.task.name: on.task for board in boards for suite in board.suites for on in suite.tasks}
     views |= {name: on.task for board in boards for name, on in board.tasks.items()}
     names = {name for board in boards for name in board.tasks}
@@ -111,10 +111,11 @@ def _write_tasks(pages: Pages, boards: Sequence[Board]) -> None:
         "tasks/index.html", "tasks.html", boards=shown, places=places, unmeasured=unmeasured, task_slug=task_slug
     )
     for name, view in sorted(views.items()):
-        _write_task(pages, view, [(board, board.tasks[name]) for board in boards if name in board.tasks])
+        shown_on = [(board, board.tasks[name]) for board in boards if name in board.tasks]
+        _write_task(pages, view, shown_on, reported)
 
 
-def _write_task(pages: Pages, view: TaskView, on: Sequence[tuple[Board, TaskBoard]]) -> None:
+def _write_task(pages: Pages, view: TaskView, on: Sequence[tuple[Board, TaskBoard]], reported: ReportedNumbers) -> None:
     name, dataset = view.name, view.dataset
     known = dataset in CATALOG
     for board, task in on:
@@ -130,7 +131,7 @@ def _write_task(pages: Pages, view: TaskView, on: Sequence[tuple[Board, TaskBoar
         card=CATALOG.get(dataset) if known else None,
         bad=known_bad_report(dataset) if known else None,
         boards=on,
-        reported=reported_of(name),
+        reported=reported.of(name),
         task_slug=task_slug,
     )
 

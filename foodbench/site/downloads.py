@@ -28,7 +28,7 @@ def write_table(pages: Pages, stem: str, records: Sequence[Mapping[str, Any]]) -
     writer.writerow(headers)
     for record in records:
         writer.writerow([_plain(record.get(name)) for name in headers])
-    atomic_write(pages.out / f"{stem}.csv", stream.getvalue().encode("utf-8", "replace"))
+    atomic_write(pages.out / f"{stem}.csv", stream.getvalue().encode("utf-8", "replace"), sync=False)
     pages.write_json(f"{stem}.json", list(records))
 
 
@@ -43,7 +43,7 @@ def suite_records(board: Board, suite: SuiteBoard) -> list[Record]:
     records: list[Record] = []
     for row in suite.rows:
         common: Record = {"edition": board.label, "suite": suite.id, "kind": row.kind, "system": row.name or row.title}
-        if row.score is not None and row.kind == "system":
+        if row.score is not None and row.name:
             records.append(
                 {
                     **common,

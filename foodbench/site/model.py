@@ -193,11 +193,11 @@ class System:
     report: Report
 
     @property
-    def kind(self) -> str:
-        """`model` or `baseline`."""
+    def kind(self) -> Literal["system", "baseline"]:
+        """`baseline` for what is shown in its place and not ranked."""
         if self.card is not None:
-            return self.card.kind
-        return "baseline" if self.report.run.model.spec.startswith("baseline:") else "model"
+            return "baseline" if self.card.kind == "baseline" else "system"
+        return "baseline" if self.report.run.model.spec.startswith("baseline:") else "system"
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +220,8 @@ class Cell:
         answered: its answers, counted; None where none are stored.
         note: what sets it apart, e.g. a partial copy of the dataset.
         slug: folder of its answers in the sample browser.
+        kind: a `baseline` is shown in its place and not ranked.
+        placed: whether it answered the questions that are ranked, and has a value.
     """
 
     system: str
@@ -237,6 +239,8 @@ class Cell:
     answered: Answered | None
     note: str = ""
     slug: str = ""
+    kind: Literal["system", "baseline"] = "system"
+    placed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,11 +282,13 @@ class SuiteRow:
     """One line of a suite's table.
 
     Attributes:
-        kind: `system`, `floor` (the best trivial baseline of each task), `ceiling` or `reported`.
+        kind: `system`, `baseline` (shown in its place, not ranked), `floor` (the best trivial baseline of each task),
+            `ceiling` or `reported`.
         name: the system's name; empty for others.
         title: what is written.
         detail: under it.
-        rank: in the suite; None if not all its tasks were measured.
+        link: the page that it leads to; empty for none.
+        rank: in the suite; None for a baseline, or if not all its tasks were measured.
         score: mean of the tasks' places between floor (0) and ceiling (100).
         cells: by task; None where not measured.
         why: by task, why not.
@@ -294,10 +300,11 @@ class SuiteRow:
         date: of the latest task.
     """
 
-    kind: Literal["system", "floor", "ceiling", "reported"]
+    kind: Literal["system", "baseline", "floor", "ceiling", "reported"]
     name: str
     title: str
     detail: str
+    link: str
     rank: Rank | None
     score: Figure | None
     cells: tuple[Cell | Reference | None, ...]

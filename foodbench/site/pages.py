@@ -143,7 +143,7 @@ class Pages:
         root = "../" * path.count("/")
         text = environment().get_template(template).render(root=root, path=path, frame=self.frame, **context)
         data = text.encode("utf-8", "replace")
-        atomic_write(self.out / path, data)
+        atomic_write(self.out / path, data, sync=False)
         return len(data)
 
     def write_json(self, path: str, value: Any) -> None:
@@ -152,7 +152,9 @@ class Pages:
         Raises:
             StorageFull: it cannot be written.
         """
-        atomic_write(self.out / path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+        atomic_write(
+            self.out / path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n", sync=False
+        )
 
     def write_static(self) -> int:
         """Copy style sheet, script and icon.
@@ -166,6 +168,6 @@ class Pages:
         total = 0
         for name in STATIC:
             data = (files("foodbench.site") / "static" / name).read_bytes()
-            atomic_write(self.out / "assets" / name, data)
+            atomic_write(self.out / "assets" / name, data, sync=False)
             total += len(data)
         return total

@@ -11,10 +11,11 @@ from foodbench.papers.sheet import Sheet, build
 from foodbench.site import downloads
 from foodbench.site.model import System
 from foodbench.site.pages import Pages
+from foodbench.site.reported import SUBMITTED_PAGE, Submitted
 
 
-def write_papers(pages: Pages, systems: Sequence[System]) -> None:
-    """Write a page per paper and their list.
+def write_papers(pages: Pages, systems: Sequence[System], submitted: Sequence[Submitted]) -> None:
+    """Write a page per paper, one for submitted numbers if there are any, and their list.
 
     The kitchen edition compares with no paper; only systems with a result on a real dataset stand in the tables.
 
@@ -27,7 +28,9 @@ def write_papers(pages: Pages, systems: Sequence[System]) -> None:
         if any(each.result.dataset.edition == "real" for each in system.report.measured.values())
     ]
     papers = all_papers()
-    pages.write("papers/index.html", "papers.html", papers=papers)
+    pages.write("papers/index.html", "papers.html", papers=papers, submitted=submitted)
+    if submitted:
+        pages.write(SUBMITTED_PAGE, "submitted.html", submitted=submitted)
     for paper in papers:
         sheets = [build(paper, table, _beside(paper, runs)) for table in paper.tables]
         for sheet in sheets:

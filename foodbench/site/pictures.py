@@ -60,7 +60,7 @@ class Thumbnails:
             photo = photo.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
         name = hashlib.sha256(source.relative_to(self._root).as_posix().encode()).hexdigest()[:16]
         path = f"img/{self._dataset}/{name}.webp"
-        atomic_write(self._out / path, _encoded(photo))
+        atomic_write(self._out / path, _encoded(photo), sync=False)
         return Thumbnail(path, photo.width, photo.height)
 
 

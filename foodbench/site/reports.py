@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+from pydantic import ValidationError
 
 from foodbench.core.errors import DataCorrupt, DataMissing
 from foodbench.core.printable import printable
 from foodbench.runs.schema import RunFile, TaskResult
 from foodbench.runs.store import RunFolder, TaskFolder
+from foodbench.runs.submission_schema import SUBMISSION, SubmissionFile
 
 # They become parts of paths and of links.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -60,6 +63,7 @@ class Report:
         run: its `run.json`.
         measured: its finished tasks, by `name@version`.
         unmeasured: why tasks of it have no result, by name.
+        trusted: finished tasks whose answers were not read again when they came in, by `name@version`.
     """
 
     name: str
@@ -67,6 +71,7 @@ class Report:
     run: RunFile
     measured: Mapping[str, Measured]
     unmeasured: Mapping[str, str]
+    trusted: frozenset[str] = frozenset()
 
     @property
     def command(self) -> str:
@@ -96,7 +101,16 @@ def load_submissions(root: Path) -> tuple[Report, ...]:
         DataCorrupt: as `load_reports`.
     """
     found = sorted(path.parent for path in root.glob("*/*/run.json"))
-    return tuple(_load(path, submission_name(path)) for path in found)
+    return tuple(replace(_load(path, submission_name(path)), trusted=_trusted(path)) for path in found)
+
+
+def _trusted(folder: Path) -> frozenset[str]:
+    path = folder / SUBMISSION
+    try:
+        tasks = SubmissionFile.model_validate_json(path.read_bytes()).tasks
+    except (OSError, ValidationError) as error:
+        raise DataCorrupt(f"{path} cannot be read as what it is.", hint="Restore the file.") from error
+    return frozenset(name for name, task in tasks.items() if task.checked == "recomputed")
 
 
 def submission_name(folder: Path) -> str:

@@ -43,6 +43,7 @@ class Entry:
     title: str
     folder: Path
     result: TaskResult
+    ranked: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +135,12 @@ def _do_task(job: TaskJob, whole: DatasetJob, pages: Pages, thumbnails: dict[Pat
         return TaskDone(job.key, (), answered, {}, bool(questions.samples))
     values = {entry.system: entry.result.metrics[0].value for entry in job.entries}
     present = {name: value for name, value in values.items() if value is not None}
-    pairs = compare_all(metric, {name: [each.score for each in found] for name, found in answers.items()}, present)
+    scores = {
+        entry.system: [each.score for each in answers[entry.system]]
+        for entry in job.entries
+        if entry.ranked and entry.system in present
+    }
+    pairs = compare_all(metric, scores, {name: present[name] for name in scores})
     flips = _flips(pairs, answers, outcomes, metric)
     return TaskDone(job.key, pairs, answered, flips, bool(questions.samples))
 
@@ -208,7 +214,7 @@ def _write_samples(
     folder = f"samples/{entry.system}/{job.slug}"
     packed = TaskFolder(entry.folder).stored_samples_path
     download = f"{folder}/{packed.name}"
-    atomic_write(pages.out / download, packed.read_bytes())
+    atomic_write(pages.out / download, packed.read_bytes(), sync=False)
     for page in range(1, total + 1):
         part = slice((page - 1) * PAGE, page * PAGE)
         views: list[SampleView] = []

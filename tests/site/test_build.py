@@ -6,6 +6,7 @@ import csv
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -77,11 +78,16 @@ def test_a_submission_has_its_row_and_its_card(made_reports: Path, tmp_path: Pat
     card = {"name": "Some model", "organisation": "Some people", "parameters": 7, "licence": "MIT"}
     plain = card | {"training_data": "photos", "overlap": {"*": "unknown"}, "url": "https://example.org/model"}
     (folder / "card.yaml").write_text(json.dumps(plain))
+    write_submission(folder, {"food101.dish@1": "recomputed", "nutrition5k.total@2": "rescored"})
     site = built(made_reports, tmp_path / "dist", tmp_path / "leaderboard")
     rows = table_rows((site / "index.html").read_text(), "recognition")
-    assert "recognition-some-model-0123456789ab" in rows
-    page = (site / "models" / "some-model-0123456789ab.html").read_text()
+    name = "some-model-0123456789ab"
+    assert f"recognition-{name}" in rows
+    page = (site / "models" / f"{name}.html").read_text()
     assert all(text in page for text in ("Some model", "Some people", "MIT", "https://example.org/model"))
+    notes = {each["task"]: each["note"] for each in json.loads((site / f"data/models/kitchen-{name}.json").read_text())}
+    assert notes["food101.dish@1"] == "scores as submitted, answers not read again"
+    assert notes["nutrition5k.total@2"] == ""
     assert check_site(site).findings == ()
     (folder / "card.yaml").write_text(json.dumps(plain | {"rank": 1}))
     with pytest.raises(DataCorrupt, match=r"card\.yaml is not a valid SubmissionCard: rank"):
@@ -188,6 +194,103 @@ def test_reported_numbers_are_shown_and_not_ranked(made_site: Path) -> None:
     assert {each["kind"] for each in records} == {"reported"}
     assert all(not each.get("rank_best") for each in records)
     assert (made_site / "papers" / "foodlmm.html").is_file()
+
+
+def write_submission(folder: Path, checked: dict[str, str]) -> None:
+    tasks = {
+        name: {"edition": "kitchen", "variant": "", "n": 1, "samples_sha256": "0" * 64, "checked": how}
+        for name, how in checked.items()
+    }
+    plain: dict[str, Any] = {
+        "kind": "measured" if tasks else "reported",
+        "model": folder.parent.name,
+        "digest": "0" * 64,
+    }
+    plain |= {"files": {}, "foodbench": "0.1.0", "scoring": "-", "tasks": tasks, "not_covered": {}, "notes": []}
+    (folder / "submission.json").write_text(json.dumps(plain))
+
+
+def test_numbers_submitted_without_answers_are_reported(made_reports: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "leaderboard" / "submissions" / "bold-model" / "0123456789ab"
+    folder.mkdir(parents=True)
+    card = {"name": "Bold <i>model</i>", "organisation": "Some people", "parameters": 7, "licence": "MIT"}
+    (folder / "card.yaml").write_text(json.dumps(card | {"training_data": "photos", "overlap": {"*": "unknown"}}))
+    write_submission(folder, {})
+    numbers = [
+        {"task": "food101.dish", "metric": "top1_accuracy", "value": 99.25, "where": "Table 9"},
+        {"task": "nutrition5k.total", "metric": "mae.kcal", "value": 12.5},
+    ]
+    for edition in ("real", "kitchen"):
+        # The title is that of a paper: its numbers must not slip into the paper's own rows.
+        source = {"title": "adamllm", "url": "https://example.org/?a=1&b=2"}
+        (folder / "reported.yaml").write_text(json.dumps({"source": source, "edition": edition, "numbers": numbers}))
+        site = built(made_reports, tmp_path / "dist", tmp_path / "leaderboard")
+        assert check_site(site).findings == ()
+        records = json.loads((site / "data" / f"{edition}-recognition.json").read_text())
+        (mine,) = [each for each in records if each["system"] == "Bold <i>model</i>"]
+        assert (mine["kind"], mine["task"], mine["value"]) == ("reported", "food101.dish@1", 99.25)
+        home = (site / ("index.html" if edition == "kitchen" else "board-real.html")).read_text()
+        assert 'href="papers/submitted.html#bold-model-0123456789ab"' in home
+        assert "<i>model" not in home
+        page = (site / "papers" / "submitted.html").read_text()
+        assert 'id="bold-model-0123456789ab"' in page
+        assert "https://example.org/?a=1&amp;b=2" in page
+        assert "12.5\u00a0kcal" in page or "12.5&nbsp;kcal" in page
+        assert "Bold &lt;i&gt;model" in (site / "tasks" / "food101.dish.html").read_text()
+        ranked = json.loads((site / "data" / "tasks" / "kitchen-food101.dish.json").read_text())
+        assert "bold" not in str(ranked).lower()
+
+
+def test_a_trivial_baseline_stands_in_its_place_and_changes_no_rank(made_reports: Path, tmp_path: Path) -> None:
+    before = built(made_reports, tmp_path / "before" / "dist")
+    reports = tmp_path / "reports"
+    shutil.copytree(made_reports, reports)
+    shutil.copytree(reports / "all-right", reports / "trivial")
+    path = reports / "trivial" / "run.json"
+    path.write_text(path.read_text().replace("py:example:Model", "baseline:blind"))
+    after = built(reports, tmp_path / "after" / "dist")
+
+    def ranks(site: Path) -> dict[str, tuple[int | None, int | None]]:
+        found = json.loads((site / "data" / "tasks" / "kitchen-food101.dish.json").read_text())
+        return {each["system"]: (each["rank_best"], each["rank_worst"]) for each in found if "rank_best" in each}
+
+    assert ranks(after) == {**ranks(before), "trivial": (None, None)}
+    pairs = "data/tasks/kitchen-food101.dish-pairs.json"
+    assert (after / pairs).read_bytes() == (before / pairs).read_bytes()
+    rows = [each for each in json.loads((after / "data/kitchen-recognition.json").read_text()) if "at" not in each]
+    kinds = {each["system"]: each["kind"] for each in rows}
+    assert kinds["trivial"] == "baseline"
+    assert kinds["all-right"] == "system"
+    assert check_site(after).findings == ()
+
+
+@pytest.mark.parametrize(
+    ("right", "row", "changes", "badge"),
+    [
+        (94, "FoodLMM FT", {}, "reproduced"),  # 93.93 % in the paper
+        (80, "FoodLMM FT", {}, "measured"),
+        (94, "FoodLMM XL", {}, "measured"),
+        (94, "FoodLMM FT", {"edition": "kitchen"}, "measured"),
+        (94, "FoodLMM FT", {"missing": 3}, "measured"),
+        (94, "FoodLMM FT", {"version": 0}, "stale"),
+    ],
+)
+def test_reproduced_is_said_only_where_the_published_number_lies_within(
+    tmp_path: Path, right: int, row: str, changes: dict[str, Any], badge: str
+) -> None:
+    answers = [(f"a/{index}", "soup", index < right) for index in range(100)]
+    write_report(tmp_path / "reports", "again", plain_contents(answers, **{"edition": "real", **changes}))
+    cards = tmp_path / "leaderboard" / "models"
+    cards.mkdir(parents=True)
+    (cards / "again.yaml").write_text(
+        f"name: Again\nsummary: as published\nlicence: MIT\ntraining_data: photos\nreproduces: foodlmm/{row}\n"
+    )
+    site = built(tmp_path / "reports", tmp_path / "dist", tmp_path / "leaderboard")
+    edition = changes.get("edition", "real")
+    (mine,) = json.loads((site / "data" / "tasks" / f"{edition}-food101.dish.json").read_text())[:1]
+    assert mine["badge"] == badge
+    page = (site / "models" / "again.html").read_text() + (site / "tasks" / "food101.dish.html").read_text()
+    assert ("FoodLMM FT, Table VII: 93.93" in page) == (badge == "reproduced")
 
 
 def test_cards_are_text(made_site: Path) -> None:
