@@ -30,6 +30,7 @@ VERBS: dict[str, str] = {
     "compare": "Compare two runs sample by sample: what changed, and how sure that is.",
     "gate": "Say whether a run may replace a baseline; for continuous integration.",
     "power": "Say how many samples a change needs to be seen, and what a task can see.",
+    "diagnose": "Make good recipes wrong by known amounts: which metrics notice?",
     "table": "Rebuild a paper's table beside measured numbers, or check its arithmetic.",
     "export": "Write a run's results as CSV, JSON Lines, Markdown, LaTeX, figures, or for a model card.",
     "leaderboard": "Build, serve or check the static site of results.",

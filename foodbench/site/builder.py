@@ -6,7 +6,7 @@ import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from foodbench.core.errors import DataError, StorageFull, UsageError
@@ -14,6 +14,7 @@ from foodbench.data.roots import kitchen_root
 from foodbench.site import content
 from foodbench.site.boards import Found, build_boards, found_results, jobs_of
 from foodbench.site.config import SiteConfig, load_cards, load_site
+from foodbench.site.diagnostics import diagnosed_tasks, load_diagnoses, write_diagnostics
 from foodbench.site.pages import Frame, Pages
 from foodbench.site.paper_pages import write_papers
 from foodbench.site.reported import ReportedNumbers, load_submitted, published
@@ -72,11 +73,12 @@ def build(options: BuildOptions, progress: Progress = lambda _text: None) -> Bui
     submitted = load_submitted(options.config / "submissions", cards)
     reported = ReportedNumbers((*published(), *(number for each in submitted for number in each.numbers)))
     found = found_results(systems.values())
+    diagnoses = load_diagnoses(options.config)
     part = options.out.with_name(f".{options.out.name}.part")
     try:
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True)
-        frame = _frame(found, config)
+        frame = replace(_frame(found, config), diagnosed=diagnosed_tasks(tuple(diagnoses.values())))
         pages = Pages(part, frame)
         done = _work(jobs_of(found), frame, part, options, progress)
         progress("pages")
@@ -84,6 +86,7 @@ def build(options: BuildOptions, progress: Progress = lambda _text: None) -> Bui
         assets = pages.write_static()
         home = content.write_all(pages, boards, systems, found, reported)
         write_papers(pages, tuple(systems.values()), submitted)
+        write_diagnostics(pages, diagnoses)
         pages.write_json(MARKER, {"schema": 1})
         _swap(part, options.out)
     except OSError as error:
@@ -155,8 +158,6 @@ def _weight(job: DatasetJob) -> int:
 
 def _split(jobs: Sequence[DatasetJob]) -> list[DatasetJob]:
     """Datasets with many answers in several pieces, so that no process has most of the work."""
-    from dataclasses import replace
-
     most = max(1, sum(map(_weight, jobs)) // 8)
     pieces = []
     for job in jobs:

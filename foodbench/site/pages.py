@@ -39,11 +39,13 @@ class Frame:
         title: of the site.
         tagline: under it, on the home page.
         boards: title and file of each board.
+        diagnosed: tasks whose metrics were tried on wrong answers (`diagnostics.html`).
     """
 
     title: str
     tagline: str
     boards: tuple[tuple[str, str], ...]
+    diagnosed: frozenset[str] = frozenset()
 
 
 @lru_cache(maxsize=1)
