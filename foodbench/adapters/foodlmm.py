@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from safetensors import SafetensorError
 from transformers.utils import logging
 
 from foodbench.adapters.foodlmm_pictures import PictureCache, Prepared
+from foodbench.adapters.torch_settings import chosen_batch_size, chosen_device, chosen_dtype
 from foodbench.core.errors import CheckpointError, UnsupportedTask, UsageError
 from foodbench.core.hashing import fingerprint, sha256_file
 from foodbench.core.types import Answer, Mask, Request
@@ -26,18 +26,14 @@ from foodbench.models.foodlmm import (
     FoodLMMProcessor,
     RenderedAnswer,
 )
+from foodbench.models.weight_files import weight_files as models_weight_files
 
 if TYPE_CHECKING:
     from foodbench.data.roots import DatasetChoice
     from foodbench.tasks.base import FoodTask
 
 _CONFIG = "config.json"
-_WEIGHTS = "model.safetensors"
-_WEIGHTS_INDEX = "model.safetensors.index.json"
-_UNSAFE_SUFFIXES = frozenset({".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt"})
 _DEFAULT_NEW_TOKENS = 64
-_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-_SHORT_DTYPES = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
 _FIRST_BATCH = 32
 PROTOCOLS = ("generative", "teacher_forced")
 """Whether a model writes its answers, or is given them and masks are read from it. No table mixes the two."""
@@ -89,9 +85,9 @@ class FoodLMM:
         folder = self._chosen(checkpoint, pretrained)
         weights = weight_files(folder)
         self._halves = batch_size == "auto"
-        self.batch_size = _batch_size(batch_size)
-        self._device = _device(device)
-        self._dtype = _dtype(dtype, self._device)
+        self.batch_size = chosen_batch_size(batch_size, _FIRST_BATCH)
+        self._device = chosen_device(device)
+        self._dtype = chosen_dtype(dtype, self._device)
         self._folder, self._device_map, self._heads_dtype = folder, device_map, heads_dtype
         self._protocol = _protocol(protocol)
         digest = fingerprint({path.name: sha256_file(path) for path in identity_files(folder, weights)})
@@ -212,24 +208,11 @@ def weight_files(folder: Path) -> list[Path]:
     """The weight files of a checkpoint.
 
     Raises:
-        CheckpointError: the folder or its weights are missing, or there are only weights in a format that can run code.
+        CheckpointError: as `foodbench.models.weight_files.weight_files`.
     """
-    if not folder.is_dir():
-        raise CheckpointError(
-            f"No checkpoint folder {folder}.",
-            hint="Give a folder with config.json and model.safetensors, or nothing for the packaged checkpoint.",
-        )
-    if (folder / _WEIGHTS).is_file():
-        return [folder / _WEIGHTS]
-    if (folder / _WEIGHTS_INDEX).is_file():
-        return [folder / _WEIGHTS_INDEX, *sorted(folder.glob("model-*.safetensors"))]
-    unsafe = sorted(path.name for path in folder.iterdir() if path.suffix in _UNSAFE_SUFFIXES)
-    if unsafe:
-        raise CheckpointError(
-            f"{folder} has its weights as {unsafe[0]} only; such files can run code when loaded and are refused.",
-            hint="A released FoodLMM or LISA: python -m foodbench.models.foodlmm.convert --source DIR --out DIR",
-        )
-    raise CheckpointError(f"{folder} has no {_WEIGHTS}.", hint="Is the checkpoint complete?")
+    return models_weight_files(
+        folder, convert="A released FoodLMM or LISA: python -m foodbench.models.foodlmm.convert --source DIR --out DIR"
+    )
 
 
 def identity_files(folder: Path, weights: Sequence[Path]) -> list[Path]:
@@ -304,39 +287,7 @@ def _quiet() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        if not torch.cuda.is_available():
-            return torch.device("cpu")
-        # Under torchrun each process takes a GPU of its own.
-        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")) % torch.cuda.device_count())
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise UsageError(f"Unknown device '{name}'.", hint="Use auto, cpu, cuda or cuda:N.") from error
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise UsageError(f"The device '{name}' is not available here.", hint="Use --model-args device=cpu, or auto.")
-    return device
-
-
-def _dtype(name: str, device: torch.device) -> torch.dtype:
-    if name == "auto":
-        return torch.float32 if device.type == "cpu" else torch.bfloat16
-    name = _SHORT_DTYPES.get(name, name)
-    if name not in _DTYPES:
-        raise UsageError(f"Unknown dtype '{name}'.", hint=f"Use auto, {', '.join(_DTYPES)}.")
-    return _DTYPES[name]
-
-
 def _protocol(given: str | None) -> str | None:
     if given not in (None, *PROTOCOLS):
         raise UsageError(f"Unknown protocol '{given}'.", hint=f"Use {' or '.join(PROTOCOLS)}, or none for both.")
-    return given
-
-
-def _batch_size(given: int | str) -> int:
-    if given == "auto":
-        return _FIRST_BATCH
-    if not isinstance(given, int) or given < 1:
-        raise UsageError(f"The batch size {given} is not positive.", hint="Use auto, 1 or more.")
     return given

@@ -51,6 +51,10 @@ _BUILT_IN: tuple[tuple[ModelInfo, str], ...] = (
         "foodbench.adapters.foodlmm:LISA",
     ),
     (
+        ModelInfo("qwen_seg", "Qwen2.5-VL that points, drawn by a segmenter; a small trained one is included", "masks"),
+        "foodbench.adapters.qwen_seg:QwenSeg",
+    ),
+    (
         ModelInfo("baseline:majority", "always the most frequent dish of the train split", "label"),
         "foodbench.adapters.baselines:Majority",
     ),

@@ -18,6 +18,8 @@ from foodbench.core.errors import DataCorrupt, UnknownName
 from foodbench.papers.numbers import Interval
 
 PAPERS = ("foodlmm", "rl", "recipes", "adamllm")
+ALIASES = {"rl_reasonseg": "rl", "recipe_grounded": "recipes"}
+"""Longer names, which say what a paper is about."""
 ADDRESS = ("table", "block", "group", "row", "span", "column")
 """What a cell is found by."""
 QUANTITIES = frozenset({"count", "setting", "claim", "mean", "rating", "score", "hours"})
@@ -190,6 +192,7 @@ def find_table(name: str) -> tuple[Paper, TableCard]:
         UnknownName: no such paper or table.
     """
     paper, separator, table = name.strip().partition("/")
+    paper = ALIASES.get(paper, paper)
     if paper not in PAPERS:
         known = PAPERS if not separator else [f"{each.id}/{one.id}" for each in all_papers() for one in each.tables]
         raise UnknownName.of("table" if separator else "paper", name, known)
@@ -206,6 +209,7 @@ def find_paper(name: str) -> Paper:
     Raises:
         UnknownName: there is none.
     """
+    name = ALIASES.get(name, name)
     if name not in PAPERS:
         raise UnknownName.of("paper", name, PAPERS)
     return load(name)

@@ -140,6 +140,8 @@ def test_what_a_printed_number_can_have_been(text: str, exact: bool, low: float,
 def test_names_are_found_by_id_and_by_label() -> None:
     for name in ("foodlmm/7", "foodlmm/VII", "foodlmm/table vii"):
         assert find_table(name)[1].id == "7"
+    assert find_table("rl_reasonseg/1") == find_table("rl/1")
+    assert find_paper("recipe_grounded") is find_paper("recipes")
     with pytest.raises(UnknownName, match="Unknown paper 'foodlm'"):
         find_paper("foodlm")
     with pytest.raises(UnknownName) as wrong:

@@ -1,0 +1,25 @@
+"""What dynamic sampling is told; apart from it, so that recipes are read without torch."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class SamplingSettings(BaseModel):
+    """Which groups are learnt from, and how long fresh ones are drawn.
+
+    Attributes:
+        rule: `reward_std`: the rewards for format and accuracy differ; `accuracy_open`: besides, the accuracy is
+            neither nearly always right nor nearly always wrong.
+        rounds: at most so many generations for one batch, the first included.
+        low, high: bounds of the mean accuracy of a group, as a share of its maximum, for `accuracy_open`.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    rule: Literal["reward_std", "accuracy_open"] = "reward_std"
+    rounds: Annotated[int, Field(ge=1)] = 3
+    low: Annotated[float, Field(ge=0, lt=1)] = 0.01
+    high: Annotated[float, Field(gt=0, le=1)] = 0.99
