@@ -77,7 +77,7 @@ def markdown() -> str:
     start = read("start")
     of_seed = {algorithm: [read(f"{algorithm}-{seed}") for seed in SEEDS] for algorithm in ALGORITHMS}
     means = {algorithm: mean_of(runs) for algorithm, runs in of_seed.items()}
-    lines = [Line("untrained", read("base")), Line("supervised start", start)]
+    lines = [Line("supervised start", start)]
     for algorithm in ALGORITHMS:
         named = algorithm.upper()
         lines += [Line(f"{named}, seed {seed}", run) for seed, run in zip(SEEDS, of_seed[algorithm], strict=True)]

@@ -1,4 +1,4 @@
-"""Measure what was trained: the untrained model, the start, and each seed of GRPO and DAPO.
+"""Measure what was trained: the start, and each seed of GRPO and DAPO.
 
     python baselines/rl_segmentation/seeds.py --runs runs
 
@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
@@ -30,7 +30,7 @@ def checkpoints(runs: Path) -> dict[str, Path]:
     Raises:
         DataMissing: one was not trained yet.
     """
-    found = {"base": runs / "qwen-seg-start" / "checkpoint-0", "start": runs / "qwen-seg-start" / "checkpoint"}
+    found = {"start": runs / "qwen-seg-start" / "checkpoint"}
     for algorithm in ALGORITHMS:
         for seed in SEEDS:
             found[f"{algorithm}-{seed}"] = runs / f"qwen-seg-{algorithm}-{seed}" / "checkpoint"
@@ -50,7 +50,7 @@ def fresh_kitchen(runs: Path) -> Path:
     return folder
 
 
-def measure(checkpoint: Path, out: Path, kitchen: Path | None) -> None:
+def measure(checkpoint: Path, name: str, kitchen: Path | None, runs: Path) -> None:
     """Run the task and collect the result.
 
     Raises:
@@ -61,12 +61,13 @@ def measure(checkpoint: Path, out: Path, kitchen: Path | None) -> None:
     environment = dict(os.environ)
     if kitchen is not None:
         environment["FOODBENCH_KITCHEN"] = str(kitchen)
-    with tempfile.TemporaryDirectory() as folder:
-        spec = f"qwen_seg:{checkpoint}"
-        command = ["-m", "foodbench", "run", "--model", spec, "--tasks", TASK, "--edition", "kitchen", "--out", folder]
-        subprocess.run([sys.executable, *command], check=True, env=environment)  # noqa: S603 - our own command
-        (run,) = (path.parent for path in Path(folder).glob("*/run.json"))
-        collect(run, out)
+    folder = runs / "seeds" / name
+    shutil.rmtree(folder, ignore_errors=True)
+    spec = f"qwen_seg:{checkpoint}"
+    command = ["-m", "foodbench", "run", "--model", spec, "--tasks", TASK, "--edition", "kitchen", "--out", str(folder)]
+    subprocess.run([sys.executable, *command], check=True, env=environment)  # noqa: S603 - our own command
+    (run,) = (path.parent for path in folder.glob("*/run.json"))
+    collect(run, RUNS / name)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -78,7 +79,7 @@ def main(argv: list[str] | None = None) -> int:
         kitchens = dict(zip(KITCHENS, (None, fresh_kitchen(runs)), strict=True))
         for name, checkpoint in checkpoints(runs).items():
             for kitchen, folder in kitchens.items():
-                measure(checkpoint, RUNS / f"{name}-{kitchen}", folder)
+                measure(checkpoint, f"{name}-{kitchen}", folder, runs)
     except FoodbenchError as error:
         sys.stderr.write(f"{error}\n")
         return int(error.exit_code)

@@ -55,6 +55,31 @@ _BUILT_IN: tuple[tuple[ModelInfo, str], ...] = (
         "foodbench.adapters.qwen_seg:QwenSeg",
     ),
     (
+        ModelInfo(
+            "recipe_grounded",
+            "predicts actions and ingredients, and has a third model write with them",
+            "text, labels",
+            "its parts: --model-args actions=...,ingredients=...,writer=...",
+        ),
+        "foodbench.adapters.recipe_grounded:RecipeGrounded",
+    ),
+    (
+        ModelInfo(
+            "recipe_part",
+            "one part of it by itself, or any Qwen2.5-VL or LLaVA that answers in words: recipe_part:CHECKPOINT",
+            "text, label, labels",
+        ),
+        "foodbench.adapters.recipe_part:RecipePart",
+    ),
+    (
+        ModelInfo(
+            "adamllm",
+            "AdaMLLM's post-trained models: adamllm:food-qwen2-vl-2b, or a folder",
+            "text, label, labels",
+        ),
+        "foodbench.adapters.adamllm:AdaMLLM",
+    ),
+    (
         ModelInfo("baseline:majority", "always the most frequent dish of the train split", "label"),
         "foodbench.adapters.baselines:Majority",
     ),

@@ -1,12 +1,12 @@
 """The tasks: what is asked of which dataset, how an answer is read, and which metrics it feeds.
 
-`TASKS` names every task lazily; `select` turns what a user typed (`all`, `food101.*`, `food101.dish,nutrition5k.total`)
-into task names.
+`TASKS` names every task lazily; `select` turns what a user typed (`all`, `food101.*`, `food101.dish,nutrition5k.total`,
+`suite:adamllm`) into task names.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
@@ -62,6 +62,16 @@ for _name, _target in (
 ):
     TASKS.register(_name, f"foodbench.tasks.{_target}")
 
+SUITES: Mapping[str, tuple[str, ...]] = {
+    "adamllm": tuple(
+        f"{task}{protocol}"
+        for protocol in ("", ".adamllm")
+        for task in ("recipe1m.recipe", "nutrition5k.ingredients", "food101.dish", "foodseg103.labels")
+    ),
+}
+"""Tasks that belong together, for `suite:NAME`: AdaMLLM's four under both protocols."""
+_SUITE = "suite:"
+
 
 def in_order(names: Iterable[str]) -> list[str]:
     """Names of tasks, each once, in registry order; those that are not registered last."""
@@ -73,14 +83,14 @@ def select(patterns: str) -> list[str]:
     """The task names that a comma-separated list of names and globs stands for, each once, in registry order.
 
     `all` is every task under the `strict` protocol. Tasks of other protocols have it as third part of their name
-    (`food101.dish.adamllm`) and are chosen by name or glob (`*.adamllm`).
+    (`food101.dish.adamllm`) and are chosen by name or glob (`*.adamllm`). `suite:NAME` is one of `SUITES`.
 
     Args:
         patterns: e.g. `all`, `food101.dish`, `food101.*,nutrition5k.total`.
 
     Raises:
         UsageError: nothing was given.
-        UnknownName: a name or pattern matches no task.
+        UnknownName: a name or pattern matches no task, or there is no such suite.
     """
     wanted = [pattern.strip() for pattern in patterns.split(",") if pattern.strip()]
     if not wanted:
@@ -90,9 +100,17 @@ def select(patterns: str) -> list[str]:
     for pattern in wanted:
         if pattern == "all":
             matches = [name for name in known if name.count(".") == 1]
+        elif pattern.startswith(_SUITE):
+            matches = list(_suite(pattern.removeprefix(_SUITE)))
         else:
             matches = [name for name in known if fnmatchcase(name, pattern)]
         if not matches:
             raise UnknownName.of("task", pattern, known)
         chosen.update(matches)
     return [name for name in known if name in chosen]
+
+
+def _suite(name: str) -> tuple[str, ...]:
+    if name not in SUITES:
+        raise UnknownName.of("suite", name, SUITES)
+    return SUITES[name]

@@ -253,7 +253,7 @@ def test_the_recipes_that_are_shipped_are_valid(config: str, algorithm: str) -> 
     ].default.model_dump(exclude={"iou", "box_l1", "point_l2"})
     if settings.rollout is not None and settings.policy is not None:
         assert settings.rollout.updates > 1, "otherwise no bound acts"
-        assert settings.rollout.temperature == 1.0
+        assert settings.rollout.temperature == 1.0 or config == "kitchen"
         assert settings.policy.clip_high == (0.28 if algorithm == "dapo" else 0.2)
         assert (settings.policy.sampling is not None) == (algorithm == "dapo")
         assert settings.policy.kl == (0.0 if algorithm == "dapo" else 0.005)

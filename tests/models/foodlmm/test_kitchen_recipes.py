@@ -21,7 +21,7 @@ from foodbench.core.types import Request
 from tests.models.foodlmm.conftest import TINY, picture, tiny_settings
 
 BASELINES = Path(__file__).parents[3] / "baselines"
-RECIPES = sorted([*BASELINES.glob("*/kitchen/*.yaml"), *BASELINES.glob("*/kitchen.yaml")])
+RECIPES = sorted([*BASELINES.glob("foodlmm/kitchen/*.yaml"), BASELINES / "lisa" / "kitchen.yaml"])
 FACTS = PlateFacts("curry rice", ("rice", "carrot", "green beans", "sauce"))
 
 

@@ -1,0 +1,1 @@
+"""Training of the predictors and the writer of grounded recipes."""

@@ -1,0 +1,153 @@
+"""Figures of the kitchen's runs, from the folders of reports."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
+from pathlib import Path
+from statistics import fmean
+
+from baselines.recipe_grounded.vocabulary import DATASET, TIERS, ActionVocabulary
+from foodbench.core.errors import DataMissing
+from foodbench.core.types import Score
+from foodbench.data.roots import resolve
+from foodbench.metrics.aggregate import Metric
+from foodbench.models.recipe_grounded.checkpoint import KITCHEN
+from foodbench.runs.answered import AnsweredSample, answered_samples
+from foodbench.runs.store import RunFolder, TaskFolder
+from foodbench.stats.paired import Difference, paired_difference
+from foodbench.stats.summary import evaluate
+from foodbench.tasks import TASKS
+
+VOCABULARY = "vocabulary.json"
+CONFIDENCE = 0.95
+SEEDS = (0, 1, 2)
+_NAMED = {"foodlmm": "foodlmm-kitchen"}
+"""Reports of other models, by the keys that they have here."""
+_RECALL = {f"recall.{tier}": tier for tier in TIERS}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A metric of a task; `recall.head`, `.mid` and `.tail` of recipe1m.actions are made here."""
+
+    name: str
+    task: str
+    metric: str
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A figure: its mean over seeds, and the first seed's interval."""
+
+    mean: float
+    low: float | None
+    high: float | None
+
+
+def report_name(key: str, seed: int) -> str:
+    """The folder of a run's report."""
+    return _NAMED.get(key) or f"recipes-{key}-kitchen{f'-seed{seed}' if seed else ''}"
+
+
+class Reports:
+    """Looks figures up.
+
+    Args:
+        folder: of all reports.
+        vocabulary: the actions with their tiers; None: those of the packaged models.
+    """
+
+    def __init__(self, folder: Path, vocabulary: Path | None = None) -> None:
+        self._folder, self._vocabulary = folder, vocabulary or KITCHEN / VOCABULARY
+        self._task = lru_cache(maxsize=None)(self._find_task)
+        self._scores = lru_cache(maxsize=None)(self._read_scores)
+
+    def seeds(self, key: str) -> list[int]:
+        """The seeds of which there is a report."""
+        seeds = (0,) if key in _NAMED else SEEDS
+        return [seed for seed in seeds if (self._folder / report_name(key, seed)).is_dir()]
+
+    def value(self, key: str, column: Column) -> Value | None:
+        """A figure; None if there is no report of it."""
+        found = [
+            evaluate(metric, scores, confidence=CONFIDENCE)
+            for seed in self.seeds(key)
+            if (metric := self.metric(column)) and (scores := self._scores(key, seed, column.task, _made(column)))
+        ]
+        known = [one.value for one in found if one.value is not None]
+        return Value(fmean(known), found[0].low, found[0].high) if known else None
+
+    def metric(self, column: Column) -> Metric:
+        """What a column shows."""
+        if _made(column):
+            tier = _RECALL[column.metric]
+            return Metric(
+                id=column.metric,
+                kind="share",
+                value=f"found/{tier}",
+                over=f"due/{tier}",
+                unit="%",
+                scale=100.0,
+                bounds=(0.0, 1.0),
+            )
+        return next(one for one in TASKS.get(column.task).metrics if one.id == column.metric)
+
+    def difference(self, worse: str, better: str, column: Column) -> Difference | None:
+        """How much better one model is than another, by recipe; each seed's recipes count once. None without both."""
+        sides: tuple[list[Score], list[Score]] = ([], [])
+        for seed in sorted({*self.seeds(worse)} & {*self.seeds(better)}):
+            pair = [self._scores(key, seed, column.task, _made(column)) for key in (worse, better)]
+            if not all(pair):
+                continue
+            for side, scores in zip(sides, pair, strict=True):
+                # The same recipe under another seed is no other recipe: it stays in its cluster.
+                side += [replace(score, sample_id=f"{score.sample_id}/{seed}") for score in scores]
+        if not sides[0]:
+            return None
+        return paired_difference(self.metric(column), *sides, confidence=CONFIDENCE)
+
+    def _find_task(self, key: str, seed: int, name: str) -> TaskFolder | None:
+        folder = RunFolder(self._folder / report_name(key, seed))
+        found = [task for versioned, task in sorted(folder.tasks().items()) if versioned.partition("@")[0] == name]
+        return found[-1] if found and found[-1].result_path.is_file() else None
+
+    def _read_scores(self, key: str, seed: int, task: str, tiered: bool) -> tuple[Score, ...]:
+        folder = self._task(key, seed, task)
+        if folder is None:
+            return ()
+        samples = sorted(answered_samples(folder), key=lambda one: one.score.sample_id)
+        return tuple(self._tiered(one) if tiered else one.score for one in samples)
+
+    def _tiered(self, sample: AnsweredSample) -> Score:
+        """How many of a recipe's actions of each tier were found."""
+        found = set(sample.score.detail.get("actions", ()))
+        due = self._due.get(sample.score.sample_id)
+        if due is None:
+            raise DataMissing(
+                f"The recipe {sample.score.sample_id} is not in the kitchen of this machine.",
+                hint="Compare reports of the default kitchen.",
+            )
+        values: dict[str, float] = {}
+        for tier in TIERS:
+            own = {action for action in due if self._tiers.tier(action) == tier}
+            values |= {f"found/{tier}": float(len(own & found)), f"due/{tier}": float(len(own))}
+        return replace(sample.score, values=values)
+
+    @cached_property
+    def _tiers(self) -> ActionVocabulary:
+        return ActionVocabulary.load(self._vocabulary)
+
+    @cached_property
+    def _due(self) -> Mapping[str, Sequence[str]]:
+        """The right actions of the kitchen's recipes."""
+        data = TASKS.get("recipe1m.actions").load(resolve(DATASET, "kitchen"))
+        return {sample.sample_id: sample.reference["actions"] for sample in data.samples}
+
+
+def _made(column: Column) -> bool:
+    return column.metric in _RECALL
+
+
+__all__ = ["CONFIDENCE", "SEEDS", "VOCABULARY", "Column", "Reports", "Value", "report_name"]
