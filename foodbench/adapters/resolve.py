@@ -59,7 +59,7 @@ _BUILT_IN: tuple[tuple[ModelInfo, str], ...] = (
             "recipe_grounded",
             "predicts actions and ingredients, and has a third model write with them",
             "text, labels",
-            "its parts: --model-args actions=...,ingredients=...,writer=...",
+            "its parts, three models",
         ),
         "foodbench.adapters.recipe_grounded:RecipeGrounded",
     ),
