@@ -1,6 +1,6 @@
 """Where the kitchen's stages begin: a small Qwen2.5-VL that can see and knows the words of recipes, and no recipe.
 
-    python -m baselines.recipe_grounded.kitchen_start --seen runs/qwen-seg-sft-early/checkpoint --out runs/recipes/start
+    python -m baselines.recipe_grounded.kitchen_start --seen foodbench/models/qwen_seg/kitchen --out runs/recipes/start
 
 Text losses alone teach a model of this size hardly anything about pictures; the segmentation model's vision tower was
 warmed up on what lies where (`baselines/rl_segmentation/kitchen_model`). Its weights are taken over: the tower and the
