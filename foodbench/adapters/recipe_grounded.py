@@ -314,7 +314,7 @@ class RecipeGrounded:
         judges = [] if self.judge is None else [self.judge]
         for judge in judges:
             counts = {"judged": 0, "fallbacks": 0, "failures": 0, **judge.counts, **judge.asker.usage()}
-            totals |= {f"judge.{name}": count for name, count in sorted(counts.items())}
+            totals |= {f"scsr.{name}": count for name, count in sorted(counts.items())}
         paid = [*map(base.usage_of, self._parts), *(judge.asker.costs() for judge in judges)]
         totals |= _summed([one for one in paid if one])
         return totals

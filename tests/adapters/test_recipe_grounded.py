@@ -15,6 +15,7 @@ from foodbench.adapters.resolve import describe_models, load_adapter
 from foodbench.core.errors import AdapterFailed, ProviderDown, RunIncomplete, UnsupportedTask, UsageError
 from foodbench.core.types import Answer, Request
 from foodbench.data.roots import resolve
+from foodbench.engine.rated import USAGE_PREFIX
 from foodbench.models.recipe_grounded.asking import Asker, ReplyStore
 from foodbench.models.recipe_grounded.context import ACTIONS_QUESTION, PAPER_DECODING, PAPER_QUESTION
 from foodbench.models.recipe_grounded.judging import CachedJudge
@@ -292,8 +293,10 @@ def test_a_served_judge_sees_the_picture_and_is_paid_once(choice, tmp_path):
         assert all(got.image_url.startswith("data:image/") for got in server.received)
         assert '["rice", "egg"]' in server.received[0].question
         usage = adapter.usage()
-        wanted = {"judge.judged": 3, "judge.fallbacks": 3, "judge.failures": 0, "judge.unknown": 3, "requests": 3}
+        wanted = {"scsr.judged": 3, "scsr.fallbacks": 3, "scsr.failures": 0, "scsr.unknown": 3, "requests": 3}
         assert wanted.items() <= usage.items()
+        # A result takes keys of that beginning from the judge that rates answers, and drops the model's own.
+        assert not any(name.startswith(USAGE_PREFIX) for name in usage)
         assert usage["cost_usd"] == pytest.approx(3 * 110 / 1e6)
         again = judged(server, tmp_path, answers="rectified")
         assert ask(again, "ingredients", choice) == ["rice, tofu, egg"] * 3
@@ -340,7 +343,7 @@ def test_a_judge_that_talks_nonsense_changes_nothing(choice, tmp_path):
     with serving(lambda _: completion("As a language model I")) as server:
         adapter = judged(server, tmp_path)
         assert "[rice, egg]" in ask(adapter, "recipe", choice)[0]
-        assert adapter.usage()["judge.failures"] == 3
+        assert adapter.usage()["scsr.failures"] == 3
         assert "[rice, egg]" in ask(judged(server, tmp_path), "recipe", choice)[0]
         assert len(server.received) == 3
 
