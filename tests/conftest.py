@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 # Before anything imports torch, datasets or the hub client: offline, one thread per test process, no spinning threads.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -70,3 +76,16 @@ def kitchen(small_kitchen: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Make the small kitchen the one that everything uses, in this process and its children."""
     monkeypatch.setenv("FOODBENCH_KITCHEN", str(small_kitchen))
     return small_kitchen
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """The system's Chromium (FOODBENCH_CHROMIUM names another)."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (extra: test)")
+    path = os.environ.get("FOODBENCH_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    if path is None:
+        pytest.skip("there is no Chromium (Debian package chromium, or FOODBENCH_CHROMIUM)")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path)
+        yield browser
+        browser.close()

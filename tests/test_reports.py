@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from foodbench.cli.results import print_results
-from foodbench.engine import scoring
 from foodbench.runs.schema import RunFile, SampleRecord, TaskResult
 from foodbench.runs.store import samples_digest
 from foodbench.stats.summary import point_values
@@ -41,10 +40,7 @@ def test_results_follow_from_their_samples(report: Path) -> None:
         records = [SampleRecord.model_validate_json(line) for line in gzip.decompress(packed).splitlines()]
         assert samples_digest(records) == result.samples_sha256
         assert len(records) == result.n
-        scores = [
-            scoring.Score(record.sample_id, record.cluster, record.parsed, record.values, record.detail, record.error)
-            for record in records
-        ]
+        scores = [record.score() for record in records]
         assert point_values(task.metrics, scores) == {metric.id: metric.value for metric in result.metrics}
 
 

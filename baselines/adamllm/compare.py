@@ -1,7 +1,7 @@
 """The kitchen's models beside each other, from their reports: rows of the paper's Tables 3, 4, 5, 7 and 14.
 
     python baselines/adamllm/compare.py
-    python baselines/adamllm/compare.py --reports runs/adamllm/reports --work runs/adamllm
+    python baselines/adamllm/compare.py --work runs/adamllm
 
 Prints the Markdown that README.md of this folder holds between its markers; `--write` puts it there. The paper's own
 numbers are printed by `foodbench table adamllm/3` (4, 5, 14); those of the kitchen compare with each other only.
@@ -23,16 +23,16 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from baselines.adamllm.variants import load_variant
-from foodbench.core.errors import FoodbenchError
-from foodbench.core.files import atomic_write
+from baselines.common.command import command
+from baselines.common.readme_tables import show_tables
 from foodbench.runs.answered import answered_samples
 from foodbench.runs.store import RunFolder, TaskFolder
 from foodbench.stats.paired import paired_difference
 from foodbench.tasks import TASKS
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+MEASURED = Path(__file__).parent / "kitchen" / "measured"
+"""What is committed of a pipeline's run: reports, and the quality of its tasks."""
 README = Path(__file__).parent / "README.md"
-BEGIN, END = "<!-- compare.py begins -->", "<!-- compare.py ends -->"
 CONFIDENCE = 0.95
 FOUR = {
     "Recipe1M": "recipe1m.recipe",
@@ -92,11 +92,6 @@ def mean_of(parts: Sequence[Estimate]) -> Estimate:
     return Estimate(value, value - half, value + half)
 
 
-def report_name(model: str) -> str:
-    """The folder of a model's report."""
-    return f"adamllm-{model.replace('_', '-')}-kitchen"
-
-
 def title_of(model: str) -> str:
     """What a row is called."""
     return "base" if model == BASE else load_variant(model).title
@@ -115,7 +110,7 @@ class Reports:
         self._samples = lru_cache(maxsize=None)(lambda model, task: self._read(model, task))
 
     def _find(self, model: str, task: str) -> TaskFolder | None:
-        folder = RunFolder(self._folder / report_name(model))
+        folder = RunFolder(self._folder / model)
         found = [one for name, one in folder.finished().items() if name.partition("@")[0] == task]
         return found[-1] if found else None
 
@@ -187,15 +182,20 @@ def gains_table(reports: Reports) -> list[str]:
 
 
 def ablations_table(reports: Reports) -> list[str]:
-    """Means over the four tasks, and the loss against the whole method (Table 5)."""
+    """Means over the four tasks under both protocols, and the loss against the whole method (Table 5)."""
     rows = []
     for model, printed in ABLATIONS.items():
-        row, lost = reports.row(model, "adamllm"), reports.gains(model, "adamllm", OURS)
-        here = _DASH if row is None else mean_of(row).text()
-        against = _DASH if lost is None or model == OURS else mean_of(lost).text(sign=True)
+        told = [title_of(model)]
+        for protocol in PROTOCOLS:
+            row, lost = reports.row(model, protocol), reports.gains(model, protocol, OURS)
+            told += [
+                _DASH if row is None else mean_of(row).text(),
+                _DASH if lost is None or model == OURS else mean_of(lost).text(sign=True),
+            ]
         paper = "" if model == OURS else f"{printed - ABLATIONS[OURS]:+.1f}"
-        rows.append([title_of(model), here, against, f"{printed:.1f}", paper])
-    return _table(["", "mean here", "against the first row", "paper", "paper's difference"], rows)
+        rows.append([*told, f"{printed:.1f}", paper])
+    columns = [heading for protocol in PROTOCOLS for heading in (f"mean, `{protocol}`", "against the first row")]
+    return _table(["", *columns, "paper", "paper's difference"], rows)
 
 
 def quality_table(work: Path) -> list[str]:
@@ -233,17 +233,17 @@ def _share(value: float | None, interval: Sequence[float] | None) -> str:
     return f"{Estimate(100 * value, *ends).text()} %"
 
 
-def markdown(folder: Path, work: Path | None = None) -> str:
-    """All tables."""
-    reports = Reports(folder)
+def markdown(work: Path) -> str:
+    """All tables of a pipeline's run."""
+    reports = Reports(work / "reports")
     parts = [
         ("Models (Table 3), protocol `adamllm`:", models_table(reports, (BASE, CHEF, OURS), "adamllm")),
         ("The same under `strict`:", models_table(reports, (BASE, CHEF, OURS), "strict")),
         ("Pipelines (Table 14; the mean is Table 4), protocol `adamllm`:", models_table(reports, PIPELINES, "adamllm")),
         ("Gains over the base, sample by sample:", gains_table(reports)),
-        ("Ablations (Table 5), protocol `adamllm`:", ablations_table(reports)),
+        ("Ablations (Table 5):", ablations_table(reports)),
     ]
-    quality = [] if work is None else quality_table(work)
+    quality = quality_table(work)
     if quality:
         parts.append(("Synthetic tasks (beside Table 7):", quality))
     told = ["Intervals are at 95 %; a mean's treats the four datasets as independent."]
@@ -252,24 +252,14 @@ def markdown(folder: Path, work: Path | None = None) -> str:
     return "\n".join(told)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+@command
+def main(argv: Sequence[str] | None = None) -> None:
     """Entry point; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--reports", type=Path, default=REPOSITORY / "reports", help="folder of reports")
-    parser.add_argument("--work", type=Path, help="folder of a pipeline's run, for the quality of its tasks")
+    parser.add_argument("--work", type=Path, default=MEASURED, help="folder of a pipeline's run")
     parser.add_argument("--write", action="store_true", help="put the tables into README.md")
     options = parser.parse_args(argv)
-    try:
-        told = markdown(options.reports, options.work)
-    except FoodbenchError as error:
-        sys.stderr.write(f"{error}\n")
-        return int(error.exit_code)
-    if options.write:
-        before, _, rest = README.read_text(encoding="utf-8").partition(BEGIN)
-        atomic_write(README, f"{before}{BEGIN}\n\n{told}\n\n{END}{rest.partition(END)[2]}")
-    else:
-        sys.stdout.write(told + "\n")
-    return 0
+    show_tables(markdown(options.work), README, write=options.write)
 
 
 if __name__ == "__main__":

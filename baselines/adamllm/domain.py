@@ -8,20 +8,17 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from baselines.adamllm.yaml_file import load_yaml
+from baselines.common.sections import Section
+from baselines.common.yaml_file import load_yaml
 
 HERE = Path(__file__).resolve().parent
 Verdict = Literal["consistent", "inconsistent", "open"]
 Text = Annotated[str, Field(min_length=1)]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class CaptionSource(_Section):
+class CaptionSource(Section):
     """Where pictures with captions come from.
 
     Attributes:
@@ -37,7 +34,7 @@ class CaptionSource(_Section):
     questions: Literal["describe", "recipe"]
 
 
-class JudgeExample(_Section):
+class JudgeExample(Section):
     """One of the judged examples that a judge is shown."""
 
     question: Text
@@ -46,7 +43,7 @@ class JudgeExample(_Section):
     verdict: Verdict
 
 
-class Evaluation(_Section):
+class Evaluation(Section):
     """A task that shows what was learnt.
 
     Attributes:
@@ -77,7 +74,7 @@ class Evaluation(_Section):
         return self
 
 
-class Domain(_Section):
+class Domain(Section):
     """A domain.
 
     Attributes:

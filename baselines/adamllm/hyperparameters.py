@@ -5,23 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from baselines.adamllm.yaml_file import load_yaml
+from baselines.common.sections import Positive, Rate, Section, Share
+from baselines.common.yaml_file import load_yaml
 from foodbench.core.errors import UnknownName
 
 HERE = Path(__file__).resolve().parent
 BACK_ENDS = ("synthesizer", "llava", "qwen2_vl", "llama32")
-Positive = Annotated[int, Field(gt=0)]
-Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Share = Annotated[float, Field(ge=0, le=1)]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Batch(_Section):
+class Batch(Section):
     """How the global batch comes about: samples per device, devices, accumulated steps (in whatever order)."""
 
     global_size: Positive
@@ -37,7 +31,7 @@ class Batch(_Section):
         return self
 
 
-class LearningRates(_Section):
+class LearningRates(Section):
     """Peaks; None where that part is frozen."""
 
     projector: Rate | None
@@ -51,7 +45,7 @@ class LearningRates(_Section):
         return self
 
 
-class StageHyperParameters(_Section):
+class StageHyperParameters(Section):
     """One stage of training.
 
     Attributes:
@@ -79,7 +73,7 @@ class StageHyperParameters(_Section):
     sharding: Literal["zero2", "zero3"]
 
 
-class HyperParameters(_Section):
+class HyperParameters(Section):
     """One back end.
 
     Attributes:

@@ -75,6 +75,7 @@ def plates_of(
             folders, sizes = [str(folder)] * len(missing), [size] * len(missing)
             for done, _ in enumerate(pool.map(_render, folders, texts, seeds, sizes, chunksize=_CHUNK), start=1):
                 on_progress(count - len(missing) + done, count)
+        return render_seed_plates(folder, count, size=size, base_seed=kitchen)
     return render_seed_plates(folder, count, size=size, base_seed=kitchen, on_progress=on_progress)
 
 

@@ -6,7 +6,6 @@ embeddings of tokens that both tokenizers have.
 
 from __future__ import annotations
 
-import json
 import math
 import random
 from collections.abc import Iterator
@@ -14,17 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
-from transformers import Qwen2Tokenizer
-from transformers.models.qwen2.tokenization_qwen2 import PRETOKENIZE_REGEX
 
 from baselines.adamllm.combining import combine
 from baselines.adamllm.kitchen_meals import Meal
 from baselines.adamllm.kitchen_tasks import draw_task
-from baselines.adamllm.publishing import save_checkpoint
 from baselines.adamllm.recipe_texts import DESCRIBE_QUESTIONS, recipe_caption, rule_task
 from baselines.adamllm.wire import WIRES
-from baselines.rl_segmentation.kitchen_model.tokenizer import PAD, SPECIALS, TURN_END
+from baselines.common.publishing import save_checkpoint
+from baselines.common.qwen_tokenizer import PAD, SPECIALS, TURN_END, train_tokenizer
 from foodbench.core.errors import CheckpointError
 from foodbench.data.kitchen.dishes import DISHES
 from foodbench.data.kitchen.ingredients import INGREDIENT_NAMES
@@ -83,29 +79,7 @@ def build_tokenizer(seed: int = 0, vocabulary: int = VOCABULARY) -> Any:
     Returns:
         a transformers tokenizer that pads on the left.
     """
-    core = Tokenizer(models.BPE())
-    core.normalizer = normalizers.NFC()
-    core.pre_tokenizer = pre_tokenizers.Sequence(
-        [
-            pre_tokenizers.Split(Regex(PRETOKENIZE_REGEX), behavior="isolated", invert=False),
-            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
-        ]
-    )
-    core.decoder = decoders.ByteLevel()
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    trainer = trainers.BpeTrainer(vocab_size=vocabulary, initial_alphabet=alphabet, show_progress=False)
-    core.train_from_iterator(corpus(seed), trainer)
-    learnt = json.loads(core.to_str())["model"]
-    return Qwen2Tokenizer(
-        vocab=learnt["vocab"],
-        merges=[tuple(pair) for pair in learnt["merges"]],
-        eos_token=TURN_END,
-        pad_token=PAD,
-        unk_token=PAD,
-        additional_special_tokens=list(SPECIALS),
-        padding_side="left",
-        model_max_length=4096,
-    )
+    return train_tokenizer(corpus(seed), vocabulary)
 
 
 @torch.no_grad()

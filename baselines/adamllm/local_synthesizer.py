@@ -12,7 +12,8 @@ from baselines.adamllm.synthesise import PROMPT, Style
 from foodbench.core.errors import CheckpointError, UsageError
 from foodbench.core.types import Request
 from foodbench.models.adamllm.answering import AnsweringModel, PictureText
-from foodbench.models.adamllm.checkpoint import AskingSettings, identity_of, load_model
+from foodbench.models.adamllm.checkpoint import AskingSettings, load_model
+from foodbench.models.pretrained import identity_of
 from foodbench.models.qwen_seg.checkpoint import checkpoint_folder
 
 _FIRST_BATCH = 32

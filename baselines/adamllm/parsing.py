@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from baselines.adamllm.chat import ChatFormat
 from baselines.adamllm.intake import Unusable, triplet_of
 from baselines.adamllm.records import Triplet, defuse
 from baselines.adamllm.wire import Wire
+from foodbench.core.json_text import objects_in
 from foodbench.tasks.text import without_reasoning
 
 Match = Literal["exact", "normalised"]
-_OBJECTS_TRIED = 50
 _LONGEST = 60_000
 _FIELDS = ("instruction", "informative", "precise")
 
@@ -101,7 +99,8 @@ def parse_object(text: str) -> Parsed:
     said = without_reasoning(text)[:_LONGEST]
     if not said.strip():
         return Parsed(None, "empty")
-    candidates = [plain for plain in _objects(said) if any(name in plain for name in _FIELDS)]
+    # Line feeds in strings are a common slip, and harmless.
+    candidates = list(objects_in(said, lambda plain: any(name in plain for name in _FIELDS), strict=False))
     problem: str | None = None
     for place, plain in enumerate(candidates):
         try:
@@ -111,20 +110,3 @@ def parse_object(text: str) -> Parsed:
     if problem is None:
         problem = "truncated" if said.count("{") > said.count("}") else "no_object"
     return Parsed(None, problem, len(candidates))
-
-
-def _objects(text: str) -> Iterator[Mapping[str, Any]]:
-    decoder = json.JSONDecoder(strict=False)  # line feeds in strings are a common slip, and harmless
-    position = text.find("{")
-    for _ in range(_OBJECTS_TRIED):
-        if position < 0:
-            return
-        end = position + 1
-        try:
-            plain, behind = decoder.raw_decode(text, position)
-        except (ValueError, RecursionError):
-            pass
-        else:
-            yield plain
-            end = behind if any(name in plain for name in _FIELDS) else end
-        position = text.find("{", end)

@@ -13,30 +13,24 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # before torch is imported
-os.environ.setdefault("GOMP_SPINCOUNT", "0")
-os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
 
-from pydantic import BaseModel, ConfigDict, Field
-
+import baselines.common.trl_environment  # noqa: F401 - before torch is imported
 from baselines.adamllm import consistency, synthesise
 from baselines.adamllm.domain import load_domain
 from baselines.adamllm.export import write_conversations
 from baselines.adamllm.ledger import Ledger
 from baselines.adamllm.prepare import shown
 from baselines.adamllm.records import Pair, SeedExample, Triplet
-from baselines.adamllm.train import is_finished, place, run
+from baselines.adamllm.train import is_finished, run
 from baselines.adamllm.training_settings import HERE, TrainingSettings, What, load_training
 from baselines.adamllm.variants import (
     Material,
@@ -46,21 +40,19 @@ from baselines.adamllm.variants import (
     variant_names,
     write_samples,
 )
-from baselines.adamllm.yaml_file import load_yaml
-from foodbench.core.errors import FoodbenchError, UsageError
+from baselines.common.command import command
+from baselines.common.run_folder import place
+from baselines.common.sections import Positive, Section
+from baselines.common.yaml_file import load_yaml
+from foodbench.core.errors import UsageError
 from foodbench.core.files import atomic_write_json
 
-Positive = Annotated[int, Field(gt=0)]
 BASE = "base"
 SECONDS = "seconds.json"
 DEFAULT = HERE / "kitchen" / "pipeline.yaml"
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class PlateCounts(_Section):
+class PlateCounts(Section):
     """Rendered plates.
 
     Attributes:
@@ -74,7 +66,7 @@ class PlateCounts(_Section):
     pairs: Positive
 
 
-class PipelineSettings(_Section):
+class PipelineSettings(Section):
     """The whole pipeline.
 
     Attributes:
@@ -266,7 +258,7 @@ class Pipeline:
         """
         from baselines.adamllm.evaluating import measure
 
-        report = self.out / "reports" / f"adamllm-{name.replace('_', '-')}-kitchen"
+        report = self.out / "reports" / name
         with self._timed(f"measure {name}"):
             measure(checkpoint, self.settings.tasks, self.out / "measured", report, limit=self.settings.limit)
         return report
@@ -327,15 +319,11 @@ def settings_of(options: argparse.Namespace) -> PipelineSettings:
     return settings
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+@command
+def main(argv: Sequence[str] | None = None) -> None:
     """Entry point; returns the exit code."""
     options = arguments_of(argv)
-    try:
-        Pipeline(settings_of(options), options.out, options.base, options.synthesizer).run()
-    except FoodbenchError as error:
-        sys.stderr.write(f"{error}\n")
-        return int(error.exit_code)
-    return 0
+    Pipeline(settings_of(options), options.out, options.base, options.synthesizer).run()
 
 
 if __name__ == "__main__":

@@ -25,9 +25,10 @@ from baselines.adamllm.domain import load_domain
 from baselines.adamllm.ledger import Ledger
 from baselines.adamllm.records import Pair, write_lines
 from baselines.adamllm.wire import WIRES, wire_named
-from baselines.adamllm.yaml_file import load_yaml
+from baselines.common.command import command
+from baselines.common.yaml_file import load_yaml
 from baselines.foodlmm.progress import Reporter
-from foodbench.core.errors import FoodbenchError, UsageError
+from foodbench.core.errors import UsageError
 from foodbench.core.files import atomic_write, atomic_write_json
 from foodbench.core.wording import counted
 
@@ -275,15 +276,11 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def main(argv: list[str] | None = None) -> int:
+@command
+def main(argv: list[str] | None = None) -> None:
     """Entry point; returns the exit code."""
     options = _parser().parse_args(argv)
-    try:
-        options.run(options)
-    except FoodbenchError as error:
-        sys.stderr.write(f"{error}\n")
-        return int(error.exit_code)
-    return 0
+    options.run(options)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The checkpoint folder that a run publishes."""
+"""The log that a run publishes."""
 
 from __future__ import annotations
 
@@ -7,29 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from foodbench.core.files import atomic_write, read_json_lines
-from foodbench.models.adamllm.checkpoint import AskingSettings
-from foodbench.models.qwen_seg.checkpoint import quiet
-
-_LOADING_OPTIONS = ("backend", "is_local", "local_files_only")
-"""How a tokenizer was loaded, which transformers would write down as if it were a property of it."""
-
-
-def save_checkpoint(
-    model: Any, processor: Any, asking: AskingSettings, folder: Path, dtype: torch.dtype = torch.float16
-) -> None:
-    """Write weights, tokenizer and processor as transformers has them, and how the model is asked.
-
-    The model's weights become of that type.
-    """
-    with quiet():
-        model.to(dtype).save_pretrained(folder)
-    for name in _LOADING_OPTIONS:
-        processor.tokenizer.init_kwargs.pop(name, None)
-    processor.save_pretrained(folder)
-    asking.write(folder)
 
 
 def gather_log(out: Path, stages: Sequence[str], log: Path) -> tuple[list[dict[str, Any]], float]:
@@ -45,4 +23,4 @@ def gather_log(out: Path, stages: Sequence[str], log: Path) -> tuple[list[dict[s
     return [json.loads((out / stage / "done.json").read_text(encoding="utf-8")) for stage in stages], seconds
 
 
-__all__ = ["gather_log", "save_checkpoint"]
+__all__ = ["gather_log"]

@@ -30,7 +30,8 @@ from baselines.adamllm.quality import (
 from baselines.adamllm.quality_judging import rate_by_model
 from baselines.adamllm.rating_page import read_csv, write_page
 from baselines.adamllm.records import write_lines
-from foodbench.core.errors import DataCorrupt, FoodbenchError
+from baselines.common.command import command
+from foodbench.core.errors import DataCorrupt
 from foodbench.core.files import atomic_write, atomic_write_json
 from foodbench.core.wording import counted
 
@@ -135,15 +136,11 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def main(argv: list[str] | None = None) -> int:
+@command
+def main(argv: list[str] | None = None) -> None:
     """Entry point; returns the exit code."""
     options = _parser().parse_args(argv)
-    try:
-        options.run(options)
-    except FoodbenchError as error:
-        sys.stderr.write(f"{error}\n")
-        return int(error.exit_code)
-    return 0
+    options.run(options)
 
 
 if __name__ == "__main__":

@@ -12,40 +12,34 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shlex
 import sys
-import time
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-# Idle threads that spin take the core from the thread that has work; must be set before torch is imported.
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-os.environ.setdefault("GOMP_SPINCOUNT", "0")
-os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
 
+import baselines.common.trl_environment  # noqa: F401 - before torch is imported
 from baselines.adamllm.export import read_conversations
 from baselines.adamllm.intake import Intake, Rejected
 from baselines.adamllm.records import Conversation
 from baselines.adamllm.training_settings import (
     POST_TRAINED,
-    REPOSITORY,
     WHATS,
     StageSettings,
     TrainingSettings,
     What,
     load_training,
 )
-from foodbench.core.errors import DataMissing, FoodbenchError, UsageError
+from baselines.common.command import command
+from baselines.common.run_folder import CHECKPOINT, LOG, STATE, on_device, place, quiet_training, train_to_end
+from foodbench.core.errors import DataMissing, UsageError
 
 if TYPE_CHECKING:
     from baselines.foodlmm.progress import Reporter
 
-CHECKPOINT, LOG, DONE = "checkpoint", "log.jsonl", "done.json"
+DONE = "done.json"
 SAMPLES_OF = {"synthesizer": "train"}
 """The file of a stage's samples, where it is not called as the stage."""
 
@@ -87,12 +81,6 @@ def by_rule(folder: Path) -> bool:
     return any(name.startswith("task.rule.") for name in report.get("counts", {}))
 
 
-def place(start: str) -> str:
-    """A folder as given or in the repository; anything else is a repository of the Hub."""
-    inside = REPOSITORY / start
-    return str(inside) if not Path(start).exists() and inside.exists() else start
-
-
 def run(settings: TrainingSettings, what: What, samples: Path, out: Path, *, resume: bool) -> Path:
     """Train all stages and publish; returns the folder of the checkpoint.
 
@@ -106,9 +94,7 @@ def run(settings: TrainingSettings, what: What, samples: Path, out: Path, *, res
     Raises:
         FoodbenchError: checkpoint, samples, device or folder cannot be used.
     """
-    import torch
     from accelerate import PartialState
-    from transformers.utils import logging
 
     from baselines.foodlmm.progress import Reporter
 
@@ -116,18 +102,13 @@ def run(settings: TrainingSettings, what: What, samples: Path, out: Path, *, res
         raise UsageError(
             f"The tasks in {samples} are not by rule.", hint="Assemble without --synthesis, or use two_stage."
         )
-    on_cpu = settings.device == "cpu" or not torch.cuda.is_available()
-    settings = settings.model_copy(update={"device": "cpu" if on_cpu else "auto", "start": place(settings.start)})
-    if on_cpu:
-        torch.set_num_threads(settings.threads)
-    state = PartialState(cpu=on_cpu)
+    settings = on_device(settings.model_copy(update={"start": place(settings.start)}))
+    state = PartialState(cpu=settings.device == "cpu")
     held = (CHECKPOINT, *(stage.name for stage in settings.stages_of(what)))
     if state.is_main_process and not resume and any((out / name).exists() for name in held):
         raise UsageError(f"{out} holds a run already.", hint="Go on with it by --resume, or give another folder.")
-    logging.disable_progress_bar()
-    warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")  # about TRL's use of it
     before = settings.start
-    with Reporter(every=10) as reporter:
+    with quiet_training(), Reporter(every=10) as reporter:
         for stage in settings.stages_of(what):
             before = _train(settings, stage, before, samples_of(stage.name, samples), out, state, reporter)
         if state.is_main_process and not is_finished(out):
@@ -149,9 +130,9 @@ def _train(
     """Train one stage, unless it is done; returns the folder of its weights."""
     import torch
 
-    from baselines.adamllm.trainers import Parts, build_trainer, last_state
-    from baselines.rl_segmentation.course import Logging
-    from foodbench.core.files import AppendLog, atomic_write_json
+    from baselines.adamllm.trainers import Parts, build_trainer
+    from baselines.common.course import Logging
+    from foodbench.core.files import atomic_write_json
     from foodbench.models.adamllm.checkpoint import load_model
 
     folder = out / stage.name
@@ -161,14 +142,11 @@ def _train(
     if state.is_main_process:
         reporter.say(f"{stage.name}: {found.counts()}, {stage.updates(len(found.kept))} updates")
     model, processor, _ = load_model(start, settings.asking, getattr(torch, settings.dtype))
-    parts = Parts(model, processor, found.kept, folder / "state", state.num_processes, [Logging(folder, reporter)])
+    told = [Logging(folder, reporter)]
+    parts = Parts(model, processor, found.kept, folder / STATE, state.num_processes, told)
     trainer = build_trainer(settings, stage, parts)
-    newest, began = last_state(folder / "state"), time.monotonic()
-    trainer.train(resume_from_checkpoint=None if newest is None else str(newest))
-    trainer.save_model(str(final))
+    train_to_end(trainer, told, folder, final)
     if state.is_main_process:
-        with AppendLog(folder / LOG) as log:
-            log.append({"step": trainer.state.global_step, "train_seconds": round(time.monotonic() - began, 1)})
         record = {"updates": trainer.state.global_step, "samples": found.counts()}
         atomic_write_json(folder / DONE, {**record, "cut": trainer.data_collator.counts["cut"]})
     state.wait_for_everyone()
@@ -188,9 +166,8 @@ def publish(settings: TrainingSettings, what: What, weights: str, out: Path) -> 
     """
     import torch
 
-    from baselines.adamllm.publishing import gather_log, save_checkpoint
-    from baselines.foodlmm.publish import save_training_record
-    from baselines.rl_segmentation.publishing import all_versions, weights_digest
+    from baselines.adamllm.publishing import gather_log
+    from baselines.common.publishing import all_versions, save_checkpoint, save_training_record, weights_digest
     from foodbench.models.adamllm.checkpoint import load_model
 
     folder, names = out / CHECKPOINT, [stage.name for stage in settings.stages_of(what)]
@@ -227,18 +204,14 @@ def arguments_of(argv: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+@command
+def main(argv: Sequence[str] | None = None) -> None:
     """Entry point; returns the exit code."""
     options = arguments_of(argv)
-    try:
-        settings = load_training(options.config, options.what, options.back_end)
-        changes = {"seed": options.seed, "start": options.start}
-        settings = settings.model_copy(update={name: value for name, value in changes.items() if value is not None})
-        run(settings, options.what, options.samples, options.out, resume=options.resume)
-    except FoodbenchError as error:
-        sys.stderr.write(f"{error}\n")
-        return int(error.exit_code)
-    return 0
+    settings = load_training(options.config, options.what, options.back_end)
+    changes = {"seed": options.seed, "start": options.start}
+    settings = settings.model_copy(update={name: value for name, value in changes.items() if value is not None})
+    run(settings, options.what, options.samples, options.out, resume=options.resume)
 
 
 if __name__ == "__main__":

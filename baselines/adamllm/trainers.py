@@ -20,9 +20,9 @@ from baselines.adamllm.encoding import IMAGE, ROW, Collator, to_row
 from baselines.adamllm.optimizers import build_optimizer, freeze
 from baselines.adamllm.records import Conversation
 from baselines.adamllm.training_settings import StageSettings, TrainingSettings
-from baselines.common.trl_arguments import Surroundings, example_batches, training
+from baselines.common.training_settings import ModelSettings, OptimiserSettings
+from baselines.common.trl_arguments import example_batches, training
 from baselines.rl_segmentation.resuming import ExactResume
-from baselines.rl_segmentation.settings import ModelSettings, OptimiserSettings
 from foodbench.core.hashing import stable_seed
 
 _WINDOW = 16
@@ -116,7 +116,7 @@ def build_trainer(settings: TrainingSettings, stage: StageSettings, parts: Parts
         UsageError: the batch cannot be divided among the processes, or the model lacks a part that is to learn.
     """
     freeze(parts.model, stage.learning_rates)
-    updates, on_cpu = stage.updates(len(parts.samples)), settings.device == "cpu"
+    updates = stage.updates(len(parts.samples))
     # The scheduler multiplies each part's peak, so the rate that TRL is told is used for nothing but its log.
     told = max(filter(None, stage.learning_rates.model_dump().values()))
     optimiser = OptimiserSettings(
@@ -131,7 +131,6 @@ def build_trainer(settings: TrainingSettings, stage: StageSettings, parts: Parts
     model = ModelSettings(
         start=settings.start, bf16=settings.bf16, gradient_checkpointing=settings.gradient_checkpointing
     )
-    around = Surroundings(parts.state, parts.processes, on_cpu, settings.seed, settings.log_every, settings.save_every)
     kept = 0 if settings.asking.grid is None else _CACHED_PICTURES
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # about names of TRL's own that transformers is giving up
@@ -139,7 +138,7 @@ def build_trainer(settings: TrainingSettings, stage: StageSettings, parts: Parts
             model=parts.model,
             processing_class=parts.processor,
             args=SFTConfig(
-                **training(optimiser, model, around),
+                **training(settings, optimiser, model, parts.state, parts.processes),
                 **example_batches(stage.batch, stage.micro_batch, parts.processes),
                 max_length=None,  # the collator cuts
                 completion_only_loss=False,  # the collator has the labels
@@ -156,10 +155,4 @@ def build_trainer(settings: TrainingSettings, stage: StageSettings, parts: Parts
     return trainer
 
 
-def last_state(folder: Path) -> Path | None:
-    """The newest state in a folder that can be gone on from."""
-    found = [path for path in folder.glob("checkpoint-*") if (path / "trainer_state.json").is_file()]
-    return max(found, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
-
-
-__all__ = ["ConversationTrainer", "Parts", "build_trainer", "course_of", "last_state"]
+__all__ = ["ConversationTrainer", "Parts", "build_trainer", "course_of"]

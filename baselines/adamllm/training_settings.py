@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from baselines.adamllm.chat import ChatFormat, chat_format
 from baselines.adamllm.hyperparameters import (
@@ -16,17 +16,16 @@ from baselines.adamllm.hyperparameters import (
     StageHyperParameters,
     load_hyperparameters,
 )
-from baselines.adamllm.yaml_file import load_yaml
+from baselines.common.sections import NotNegative, Positive, Rate, Section, Share
+from baselines.common.yaml_file import CONFIGS, load_yaml, recipe_path
 from foodbench.core.errors import UsageError
 from foodbench.models.adamllm.checkpoint import AskingSettings
 from foodbench.models.adamllm.families import FAMILIES, LLAVA_SYSTEM
 
 HERE = Path(__file__).resolve().parent
-REPOSITORY = HERE.parents[1]
 What = Literal["synthesizer", "single_stage", "two_stage", "rule"]
 StageName = Literal["synthesizer", "single", "captions", "tasks"]
 WHATS: tuple[What, ...] = get_args(What)
-CONFIGS = ("kitchen", "single_gpu", "paper")
 STAGES_OF: dict[What, tuple[StageName, ...]] = {
     "synthesizer": ("synthesizer",),
     "single_stage": ("single",),
@@ -36,17 +35,9 @@ STAGES_OF: dict[What, tuple[StageName, ...]] = {
 """Which stages are trained, one after the other. `rule` is the paper's comparison: two stages, tasks by rule."""
 POST_TRAINED = ("llava", "qwen2_vl", "llama32")
 _BEGINS_IN_LLAVA = FAMILIES["llava_next"].begins
-Positive = Annotated[int, Field(gt=0)]
-NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Share = Annotated[float, Field(ge=0, le=1)]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class FormSettings(_Section):
+class FormSettings(Section):
     """How conversations are written.
 
     Attributes:
@@ -75,7 +66,7 @@ class FormSettings(_Section):
         )
 
 
-class StageSettings(_Section):
+class StageSettings(Section):
     """One stage.
 
     Attributes:
@@ -121,7 +112,7 @@ class StageSettings(_Section):
         return self.steps or max(1, math.ceil((self.epochs or 0) * samples / self.batch))
 
 
-class TrainingSettings(_Section):
+class TrainingSettings(Section):
     """A whole run.
 
     Attributes:
@@ -228,9 +219,7 @@ def load_training(config: str, what: What, back_end: str = "qwen2_vl") -> Traini
     """
     if config == "paper":
         return of_paper(load_hyperparameters("synthesizer" if what == "synthesizer" else back_end))
-    path = Path(config)
-    if config in CONFIGS:
-        path = HERE / config / f"{'synthesizer' if what == 'synthesizer' else 'post_training'}.yaml"
+    path = recipe_path(HERE, config, "synthesizer" if what == "synthesizer" else "post_training")
     return load_yaml(path, TrainingSettings, hint="See baselines/adamllm/training_settings.py.")
 
 

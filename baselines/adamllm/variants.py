@@ -23,7 +23,7 @@ from baselines.adamllm.conversations import (
 from baselines.adamllm.export import write_conversations
 from baselines.adamllm.records import Conversation, Pair, Triplet
 from baselines.adamllm.training_settings import What
-from baselines.adamllm.yaml_file import load_yaml
+from baselines.common.yaml_file import load_yaml
 from foodbench.core.errors import UnknownName
 from foodbench.core.files import atomic_write_json
 

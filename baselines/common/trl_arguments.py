@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from peft import LoraConfig
 
-from baselines.rl_segmentation.settings import (
+from baselines.common.training_settings import (
     LoraSettings,
     ModelSettings,
     OptimiserSettings,
@@ -18,46 +17,67 @@ from baselines.rl_segmentation.settings import (
 from foodbench.core.errors import UsageError
 
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """Where and how a trainer runs.
+class RunSettings(Protocol):
+    """What all settings of runs say."""
 
-    Attributes:
+    @property
+    def device(self) -> str: ...
+
+    @property
+    def seed(self) -> int: ...
+
+    @property
+    def log_every(self) -> int: ...
+
+    @property
+    def save_every(self) -> int: ...
+
+
+class TrlSettings(RunSettings, Protocol):
+    """What those say besides that train with TRL's own optimisers."""
+
+    @property
+    def model(self) -> ModelSettings: ...
+
+    @property
+    def lora(self) -> LoraSettings | None: ...
+
+    @property
+    def micro_batch(self) -> int | None: ...
+
+
+def training(
+    settings: RunSettings, optimiser: OptimiserSettings, model: ModelSettings, state: Path, processes: int
+) -> dict[str, Any]:
+    """Arguments that all of TRL's trainers take.
+
+    Args:
+        settings: of the run.
+        optimiser: how weights are moved.
+        model: how it computes.
         state: folder for what can be gone on from.
         processes: how many train together.
-        on_cpu: no GPU is used.
-        seed: of everything that is drawn.
-        log_every, save_every: updates between lines of the log, and between states.
     """
-
-    state: Path
-    processes: int
-    on_cpu: bool
-    seed: int
-    log_every: int
-    save_every: int
-
-
-def training(optimiser: OptimiserSettings, model: ModelSettings, around: Surroundings) -> dict[str, Any]:
-    """Arguments that all of TRL's trainers take."""
+    on_cpu = settings.device == "cpu"
     return {
-        "output_dir": str(around.state),
-        "seed": around.seed,
-        "use_cpu": around.on_cpu,
-        "bf16": model.bf16 and not around.on_cpu,
+        "output_dir": str(state),
+        "seed": settings.seed,
+        "use_cpu": on_cpu,
+        "bf16": model.bf16 and not on_cpu,
         "gradient_checkpointing": model.gradient_checkpointing,
-        "ddp_backend": "gloo" if around.on_cpu and around.processes > 1 else None,
-        "dataloader_pin_memory": not around.on_cpu,
+        "ddp_backend": "gloo" if on_cpu and processes > 1 else None,
+        "dataloader_pin_memory": not on_cpu,
         "max_steps": optimiser.steps,
         "learning_rate": optimiser.learning_rate,
         "weight_decay": optimiser.weight_decay,
+        "adam_beta1": optimiser.beta1,
         "adam_beta2": optimiser.beta2,
         "warmup_steps": optimiser.warmup,
         "lr_scheduler_type": optimiser.schedule,
         "max_grad_norm": optimiser.max_norm,
-        "logging_steps": around.log_every,
+        "logging_steps": settings.log_every,
         "save_strategy": "steps",
-        "save_steps": around.save_every,
+        "save_steps": settings.save_every,
         "save_total_limit": 2,
         "report_to": "none",
         "disable_tqdm": True,
@@ -92,9 +112,19 @@ def rollout_batches(rollout: RolloutSettings, processes: int) -> dict[str, Any]:
             "processes.",
             hint="Make rollout.prompts a multiple of the processes.",
         )
-    divided = example_batches(update, rollout.micro_batch, processes)
-    passes = divided["gradient_accumulation_steps"]
-    return {**divided, "steps_per_generation": rollout.updates * passes, "num_generations": rollout.completions}
+    own = update // processes
+    micro = min(rollout.micro_batch or own, own)
+    if own % micro:
+        raise UsageError(
+            f"{own} completions per process and update cannot be divided into micro-batches of {micro}.",
+            hint="Choose rollout.micro_batch so that it divides them.",
+        )
+    return {
+        "per_device_train_batch_size": micro,
+        "gradient_accumulation_steps": own // micro,
+        "steps_per_generation": rollout.updates * (own // micro),
+        "num_generations": rollout.completions,
+    }
 
 
 def objective(policy: PolicySettings, rollout: RolloutSettings) -> dict[str, Any]:
@@ -143,4 +173,11 @@ def adapters(settings: LoraSettings | None) -> LoraConfig | None:
     )
 
 
-__all__ = ["Surroundings", "adapters", "example_batches", "objective", "rollout_batches", "training", "vllm"]
+__all__ = [
+    "adapters",
+    "example_batches",
+    "objective",
+    "rollout_batches",
+    "training",
+    "vllm",
+]

@@ -29,10 +29,11 @@ from rich.console import Console
 from rich.table import Table
 from transformers import CLIPVisionConfig, LlamaConfig, SamConfig
 
+from baselines.common.command import command
+from baselines.common.publishing import versions
 from baselines.foodlmm.devices import resolve_device
-from baselines.foodlmm.publish import versions
 from baselines.foodlmm.throughput import peak_memory
-from foodbench.core.errors import FoodbenchError, UsageError
+from foodbench.core.errors import UsageError
 from foodbench.core.files import atomic_write_json
 from foodbench.models.foodlmm import FoodLMMConfig, FoodLMMForConditionalGeneration
 
@@ -278,18 +279,14 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def main(argv: list[str] | None = None) -> int:
+@command
+def main(argv: list[str] | None = None) -> None:
     """Entry point; returns the exit code."""
     given = _arguments(argv)
-    try:
-        record = run(given.size, given.device, given.batches, given.requests, given.new_tokens, given.repeats)
-        show(record)
-        if given.out is not None:
-            atomic_write_json(given.out, record)
-    except FoodbenchError as error:
-        sys.stderr.write(f"{error}\n")
-        return int(error.exit_code)
-    return 0
+    record = run(given.size, given.device, given.batches, given.requests, given.new_tokens, given.repeats)
+    show(record)
+    if given.out is not None:
+        atomic_write_json(given.out, record)
 
 
 if __name__ == "__main__":

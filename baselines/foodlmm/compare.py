@@ -17,12 +17,11 @@ from statistics import fmean
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from foodbench.core.files import atomic_write
+from baselines.common.readme_tables import show_tables
 from foodbench.core.types import NUTRIENTS
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 README = Path(__file__).parent / "README.md"
-BEGIN, END = "<!-- compare.py begins -->", "<!-- compare.py ends -->"
 
 Cell = tuple[str, str]
 """A task and one of its metrics."""
@@ -270,11 +269,8 @@ def main(argv: list[str] | None = None) -> int:
     """Entry point; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--write", action="store_true", help="put the tables into README.md")
-    if parser.parse_args(argv).write:
-        before, _, rest = README.read_text(encoding="utf-8").partition(BEGIN)
-        atomic_write(README, f"{before}{BEGIN}\n\n{markdown()}\n\n{END}{rest.partition(END)[2]}")
-    else:
-        sys.stdout.write(markdown() + "\n")
+    write = parser.parse_args(argv).write
+    show_tables(markdown(), README, write=write)
     return 0
 
 

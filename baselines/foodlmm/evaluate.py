@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
-from foodbench.core.errors import FoodbenchError
+from baselines.common.command import command
 
 
 def _arguments(argv: list[str] | None) -> argparse.Namespace:
@@ -31,7 +31,8 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def main(argv: list[str] | None = None) -> int:
+@command
+def main(argv: list[str] | None = None) -> None:
     """Entry point; returns the exit code."""
     arguments = _arguments(argv)
     from baselines.foodlmm.settings import load_settings
@@ -39,16 +40,11 @@ def main(argv: list[str] | None = None) -> int:
     from foodbench.adapters.foodlmm import load_checkpoint
     from foodbench.models.foodlmm import KITCHEN_CHECKPOINT
 
-    try:
-        model, processor = load_checkpoint(arguments.checkpoint or KITCHEN_CHECKPOINT)
-        plates = render_plates(load_settings(arguments.config).data, arguments.split, arguments.count)
-        shown = plates[1:] + plates[:1] if arguments.wrong_image else None
-        measured = Examiner(plates, shown=shown).measure(model.eval(), processor)
-    except FoodbenchError as error:
-        sys.stderr.write(f"{error}\n")
-        return int(error.exit_code)
+    model, processor = load_checkpoint(arguments.checkpoint or KITCHEN_CHECKPOINT)
+    plates = render_plates(load_settings(arguments.config).data, arguments.split, arguments.count)
+    shown = plates[1:] + plates[:1] if arguments.wrong_image else None
+    measured = Examiner(plates, shown=shown).measure(model.eval(), processor)
     sys.stdout.write(json.dumps({"split": arguments.split, "plates": len(plates), **measured}, indent=2) + "\n")
-    return 0
 
 
 if __name__ == "__main__":

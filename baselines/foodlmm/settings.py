@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from baselines.common.sections import Positive, Section, known_families
+from baselines.common.yaml_file import load_recipe
 from baselines.foodlmm.dialogues import CONVERSATIONS
-from foodbench.core.errors import DataMissing, UsageError
 
 DEVICE_NAMES = r"^(auto|cpu|cuda(:\d+)?)$"
 Precision = Literal["fp32", "bf16"]
-Positive = Annotated[int, Field(gt=0)]
 Rate = Annotated[float, Field(gt=0)]
-Recipe = TypeVar("Recipe", bound=BaseModel)
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class SizeShare(_Section):
+class SizeShare(Section):
     """One size of rendered plates.
 
     Attributes:
@@ -34,7 +28,7 @@ class SizeShare(_Section):
     share: Rate
 
 
-class DataSettings(_Section):
+class DataSettings(Section):
     """Rendered plates.
 
     Attributes:
@@ -54,7 +48,7 @@ class DataSettings(_Section):
     side: Positive = 128
 
 
-class ModelSettings(_Section):
+class ModelSettings(Section):
     """Shapes of the model.
 
     Attributes:
@@ -117,7 +111,7 @@ class ModelSettings(_Section):
         return self
 
 
-class StageSettings(_Section):
+class StageSettings(Section):
     """One stage's schedule: linear warm-up, then linear decay to `final_share` of the learning rate.
 
     Attributes:
@@ -159,13 +153,10 @@ class JointSettings(StageSettings):
     @field_validator("families")
     @classmethod
     def _known(cls, families: dict[str, float]) -> dict[str, float]:
-        unknown = sorted(set(families) - set(CONVERSATIONS))
-        if unknown or not families:
-            raise ValueError(f"unknown families {unknown}; known: {', '.join(CONVERSATIONS)}")
-        return families
+        return known_families(families, CONVERSATIONS)
 
 
-class TrainSettings(_Section):
+class TrainSettings(Section):
     """A whole run.
 
     Attributes:
@@ -221,29 +212,3 @@ class TrainSettings(_Section):
 def load_settings(path: Path) -> TrainSettings:
     """Read a recipe of the kitchen size; raises as `load_recipe`."""
     return load_recipe(path, TrainSettings, hint="See baselines/foodlmm/settings.py.")
-
-
-def load_recipe(path: Path, kind: type[Recipe], *, hint: str) -> Recipe:
-    """Read a recipe.
-
-    Args:
-        path: a YAML file.
-        kind: what it must be.
-        hint: where to see what is right.
-
-    Raises:
-        DataMissing: no such file.
-        UsageError: not YAML, or wrong keys or values.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise DataMissing(f"Cannot read {path}.", hint="Give a recipe with --config.") from error
-    try:
-        return kind.model_validate(yaml.safe_load(text))
-    except yaml.YAMLError as error:
-        raise UsageError(f"{path} is not valid YAML.", hint=str(error).splitlines()[0]) from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "recipe"
-        raise UsageError(f"{path}: {where}: {first['msg']}.", hint=hint) from error

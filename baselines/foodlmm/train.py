@@ -22,7 +22,7 @@ os.environ.setdefault("GOMP_SPINCOUNT", "0")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # loaders are forked from a process that has tokenized
 
-from foodbench.core.errors import FoodbenchError
+from baselines.common.command import command
 
 if TYPE_CHECKING:
     from baselines.foodlmm.settings import TrainSettings
@@ -93,7 +93,8 @@ def publish(
 
     A model that is only pretrained cannot speak yet: it is not measured, and its scaffold stays with it.
     """
-    from baselines.foodlmm.publish import draw_curve, save_checkpoint, save_training_record, versions
+    from baselines.common.publishing import save_training_record, versions
+    from baselines.foodlmm.publish import draw_curve, save_checkpoint
     from foodbench.adapters.foodlmm import load_checkpoint
     from foodbench.core.files import AppendLog, read_json_lines
     from foodbench.core.hashing import sha256_file
@@ -141,16 +142,12 @@ def _training_seconds(log: list[dict[str, Any]]) -> float:
     return sum(record["step"] / record["steps_per_second"] for record in last.values())
 
 
-def main(argv: list[str] | None = None) -> int:
+@command
+def main(argv: list[str] | None = None) -> None:
     """Entry point; returns the exit code."""
     arguments = _arguments(argv)
-    try:
-        cache = arguments.cache or arguments.out / "plates"
-        run(arguments.config, arguments.out, cache, arguments.workers, arguments.loaders)
-    except FoodbenchError as error:
-        sys.stderr.write(f"{error}\n")
-        return int(error.exit_code)
-    return 0
+    cache = arguments.cache or arguments.out / "plates"
+    run(arguments.config, arguments.out, cache, arguments.workers, arguments.loaders)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ import torch
 from pydantic import ValidationError
 from safetensors.torch import load_model
 
+from baselines.common.muon_and_adam import learning_rate
 from baselines.foodlmm.batches import BatchSource, StageBatch
 from baselines.foodlmm.building import REPOSITORY, Scaffold, begin
 from baselines.foodlmm.devices import Placement, moved, resolve_device
@@ -23,7 +24,7 @@ from baselines.foodlmm.plates import Plates
 from baselines.foodlmm.progress import Reporter
 from baselines.foodlmm.prompting import set_prompts
 from baselines.foodlmm.publish import SCAFFOLD
-from baselines.foodlmm.schedule import Optimizers, learning_rate
+from baselines.foodlmm.schedule import Optimizers
 from baselines.foodlmm.settings import JointSettings, StageSettings, TrainSettings
 from baselines.foodlmm.throughput import Meter
 from baselines.foodlmm.validation import Examiner

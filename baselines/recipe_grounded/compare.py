@@ -13,18 +13,17 @@ import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import fsum
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from baselines.common.command import command
+from baselines.common.readme_tables import show_tables
 from baselines.recipe_grounded.findings import FINDINGS, Finding, told
-from baselines.recipe_grounded.reports import Column, Reports, Value
-from foodbench.core.errors import FoodbenchError
-from foodbench.core.files import atomic_write
+from baselines.recipe_grounded.reports import MEASURED, Column, Reports, Value
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 README = Path(__file__).parent / "README.md"
-BEGIN, END = "<!-- compare.py begins -->", "<!-- compare.py ends -->"
 
 _STEPS, _ACTIONS, _LISTED = "recipe1m.instructions", "recipe1m.actions", "recipe1m.ingredients"
 _SETS = {"F1": "f1", "IoU": "iou", "recall": "recall", "precision": "precision"}
@@ -98,6 +97,14 @@ TABLES = (
 )
 
 
+JUDGED = (
+    ("actions", "actions-scsr"),
+    ("ingredients", "ingredients-scsr"),
+    ("both", "both-scsr"),
+)
+"""Models with SCSR."""
+
+
 def table_lines(table: Table, reports: Reports) -> list[str]:
     """A table in Markdown; the best figure of a column is bold, a dash where there is no report."""
     names = [column.name for column in table.columns]
@@ -125,6 +132,19 @@ def _cell(value: Value | None, best: float | None) -> str:
     return f"{shown} [{value.low:.1f}, {value.high:.1f}]"
 
 
+def judged_lines(reports: Reports) -> list[str]:
+    """What SCSR did with the lists of labels: how often the intersection was too small, and replies were unreadable."""
+    lines = ["| | lists judged | too little in common: the n surest | replies not read |", "|---|---|---|---|"]
+    for name, key in JUDGED:
+        judged, fallbacks, failures = (
+            fsum(reports.usage(key, seed, f"scsr.{one}") for seed in reports.seeds(key))
+            for one in ("judged", "fallbacks", "failures")
+        )
+        share = f"{100 * fallbacks / judged:.1f} %" if judged else "–"
+        lines.append(f"| {name} | {judged:,.0f} | {share} | {failures:,.0f} |")
+    return lines
+
+
 def finding_lines(findings: Sequence[Finding], reports: Reports) -> list[str]:
     """What the paper found, its numbers, and the paired difference here."""
     lines = ["| | paper | here | difference, 95 % | the same way |", "|---|---|---|---|---|"]
@@ -139,28 +159,20 @@ def markdown(reports: Reports) -> str:
     lines: list[str] = []
     for table in TABLES:
         lines += [*table_lines(table, reports), ""]
+    lines += ["SCSR, equations 10 and 11 with n = 3:", "", *judged_lines(reports), ""]
     lines += ["What the paper found, and what the demonstration asks for:", ""]
     return "\n".join([*lines, *finding_lines(FINDINGS, reports)])
 
 
-def main(argv: list[str] | None = None) -> int:
+@command
+def main(argv: list[str] | None = None) -> None:
     """Entry point; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--reports", type=Path, default=REPOSITORY / "reports", help="folder of reports")
+    parser.add_argument("--reports", type=Path, default=MEASURED, help="folder of reports")
     parser.add_argument("--vocabulary", type=Path, help="of the actions' tiers (default: beside the packaged models)")
     parser.add_argument("--write", action="store_true", help="put the tables into README.md")
     arguments = parser.parse_args(argv)
-    try:
-        text = markdown(Reports(arguments.reports, arguments.vocabulary))
-    except FoodbenchError as error:
-        sys.stderr.write(f"{error}\n")
-        return int(error.exit_code)
-    if arguments.write:
-        before, _, rest = README.read_text(encoding="utf-8").partition(BEGIN)
-        atomic_write(README, f"{before}{BEGIN}\n\n{text}\n\n{END}{rest.partition(END)[2]}")
-    else:
-        sys.stdout.write(text + "\n")
-    return 0
+    show_tables(markdown(Reports(arguments.reports, arguments.vocabulary)), README, write=arguments.write)
 
 
 if __name__ == "__main__":

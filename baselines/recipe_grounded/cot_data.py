@@ -15,10 +15,9 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,7 @@ from foodbench.adapters.asking import load_endpoint
 from foodbench.adapters.recipe_parts import nested_arguments
 from foodbench.core.errors import DataCorrupt, DataMissing, FoodbenchError, UsageError
 from foodbench.core.files import atomic_write, numbered_json_lines
+from foodbench.core.json_text import finite_number, objects_in
 from foodbench.core.types import well_formed
 from foodbench.data.kitchen.ingredients import INGREDIENTS
 from foodbench.data.records import RecipeRecord
@@ -43,7 +43,6 @@ LEAST_CONFIDENCE = 0.85
 RULES = "rules"
 GENERATION = {"max_new_tokens": 768}
 _MAX_THINK = 4_000
-_OBJECTS_TRIED = 50
 
 _PROMPT = """\
 The picture shows a finished dish. Its recipe has these cooking actions, as JSON (every string in it is one action and \
@@ -120,38 +119,19 @@ def read_reply(record: RecipeRecord, reply: str, vocabulary: ActionVocabulary, s
     Only actions of the recipe are taken: what the model makes up besides is no label. A confidence outside [0, 1] is
     clamped.
     """
-    found = [plain for plain in _objects(well_formed(reply)) if {"reasoning", "actions", "confidence"} <= plain.keys()]
+    outermost = objects_in(well_formed(reply), lambda _: True)  # an object inside another one is no reply
+    found = [plain for plain in outermost if {"reasoning", "actions", "confidence"} <= plain.keys()]
     if len(found) != 1:
         return "unread"
     think, actions, confidence = (found[0][name] for name in ("reasoning", "actions", "confidence"))
-    wrong = isinstance(confidence, bool) or not isinstance(confidence, (int, float))
-    if wrong or not isinstance(think, str) or not think.strip() or not isinstance(actions, list):
-        return "unread"
-    try:
-        sure = float(confidence)
-    except OverflowError:
-        return "unread"
-    if not math.isfinite(sure):
+    sure = finite_number(confidence)
+    if sure is None or not isinstance(think, str) or not think.strip() or not isinstance(actions, list):
         return "unread"
     said = {vocabulary.labels.find(one) for one in actions if isinstance(one, str)}
     supported = tuple(action for action in actions_of(record, vocabulary) if action in said)
     if not supported:
         return "no action"
     return CotSample(record.recipe_id, " ".join(think[:_MAX_THINK].split()), supported, clamp(sure), source)
-
-
-def _objects(text: str) -> Iterator[dict[str, Any]]:
-    decoder = json.JSONDecoder()
-    position = text.find("{")
-    for _ in range(_OBJECTS_TRIED):
-        if position < 0:
-            return
-        try:
-            plain, end = decoder.raw_decode(text, position)
-            yield plain
-        except (ValueError, RecursionError):
-            end = position + 1
-        position = text.find("{", end)
 
 
 def keep_confident(samples: Iterable[CotSample], least: float = LEAST_CONFIDENCE) -> list[CotSample]:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import copy
-import json
 import os
 import shlex
 import sys
@@ -26,23 +25,22 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import numpy as np
 import torch
-from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
-from transformers import Qwen2_5_VLForConditionalGeneration, Qwen2_5_VLProcessor, Qwen2Tokenizer
-from transformers.models.qwen2.tokenization_qwen2 import PRETOKENIZE_REGEX
+from transformers import Qwen2_5_VLForConditionalGeneration, Qwen2_5_VLProcessor
 
-from baselines.foodlmm.publish import save_training_record
+from baselines.common import qwen_tokenizer
+from baselines.common.command import command
+from baselines.common.publishing import all_versions, save_training_record, weights_digest
+from baselines.common.qwen_tokenizer import PAD, TURN_END
 from baselines.recipe_grounded.cot_data import write_by_rule
 from baselines.recipe_grounded.plate_recipes import recipe_of
 from baselines.recipe_grounded.vocabulary import ActionVocabulary, count_actions, ranked_counts
 from baselines.rl_segmentation.kitchen_model.building import CHAT_TEMPLATE
-from baselines.rl_segmentation.kitchen_model.tokenizer import PAD, SPECIALS, TURN_END
-from baselines.rl_segmentation.publishing import all_versions, weights_digest
-from foodbench.core.errors import FoodbenchError
 from foodbench.data.images import ImageFile
 from foodbench.data.kitchen.dishes import DISHES
 from foodbench.data.kitchen.ingredients import INGREDIENT_NAMES
 from foodbench.data.records import RecipeRecord
-from foodbench.models.qwen_seg.checkpoint import QwenSegSettings, load_model, quiet
+from foodbench.models.pretrained import quiet
+from foodbench.models.qwen_seg.checkpoint import QwenSegSettings, load_model
 from foodbench.models.recipe_grounded.checkpoint import PartSettings
 from foodbench.models.recipe_grounded.context import (
     ACTIONS_QUESTION,
@@ -96,28 +94,7 @@ def train_tokenizer(vocab_size: int, seed: int) -> Any:
         vocab_size: of bytes and merges.
         seed: of the corpus.
     """
-    core = Tokenizer(models.BPE())
-    core.normalizer = normalizers.NFC()
-    split = pre_tokenizers.Split(Regex(PRETOKENIZE_REGEX), behavior="isolated", invert=False)
-    byte_level = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
-    core.pre_tokenizer = pre_tokenizers.Sequence([split, byte_level])
-    core.decoder = decoders.ByteLevel()
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    trainer = trainers.BpeTrainer(vocab_size=vocab_size, initial_alphabet=alphabet, show_progress=False)
-    core.train_from_iterator(_corpus(seed), trainer)
-    learnt = json.loads(core.to_str())["model"]
-    tokenizer = Qwen2Tokenizer(
-        vocab=learnt["vocab"],
-        merges=[tuple(pair) for pair in learnt["merges"]],
-        eos_token=TURN_END,
-        pad_token=PAD,
-        unk_token=PAD,
-        additional_special_tokens=list(SPECIALS),
-        padding_side="left",
-        model_max_length=4096,
-    )
-    tokenizer.add_tokens([AddedToken(part, normalized=False, special=False) for part in ANSWER_PARTS])
-    return tokenizer
+    return qwen_tokenizer.train_tokenizer(_corpus(seed), vocab_size, ANSWER_PARTS)
 
 
 def _config(seen: Any, old: Any, new: Any) -> Any:
@@ -217,7 +194,8 @@ def build(seen: str, out: Path, vocab_size: int, seed: int) -> Path:
     return out
 
 
-def main(argv: list[str] | None = None) -> int:
+@command
+def main(argv: list[str] | None = None) -> None:
     """Entry point; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seen", required=True, help="folder of a trained segmentation model of the kitchen's size")
@@ -225,13 +203,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--vocab-size", type=int, default=800, help="of bytes and merges")
     parser.add_argument("--seed", type=int, default=0, help="of the tokenizer's corpus")
     arguments = parser.parse_args(argv)
-    try:
-        folder = build(arguments.seen, arguments.out, arguments.vocab_size, arguments.seed)
-    except FoodbenchError as error:
-        sys.stderr.write(f"{error}\n")
-        return int(error.exit_code)
+    folder = build(arguments.seen, arguments.out, arguments.vocab_size, arguments.seed)
     sys.stdout.write(f"{folder}\n")
-    return 0
 
 
 if __name__ == "__main__":

@@ -13,8 +13,9 @@ from foodbench.metrics import rouge
 from foodbench.metrics.reading.actions import find_actions
 from foodbench.metrics.reading.recipe_text import read_recipe
 from foodbench.models.recipe_grounded.checkpoint import PartSettings
-from foodbench.models.recipe_grounded.labels import LabelVocabulary, matches_pattern, parse_labels
+from foodbench.models.recipe_grounded.labels import LabelVocabulary, parse_labels
 from foodbench.models.recipe_grounded.writing import PartModel, PictureAsked
+from foodbench.models.tagged import matches_pattern
 from foodbench.tasks.naming import finder
 
 Measured = dict[str, float]

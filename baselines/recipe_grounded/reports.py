@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
+from math import fsum
 from pathlib import Path
 from statistics import fmean
 
@@ -23,7 +24,9 @@ from foodbench.tasks import TASKS
 VOCABULARY = "vocabulary.json"
 CONFIDENCE = 0.95
 SEEDS = (0, 1, 2)
-_NAMED = {"foodlmm": "foodlmm-kitchen"}
+MEASURED = Path(__file__).parent / "kitchen" / "measured"
+"""Reports of all seeds, as `reproduce.py` made them."""
+_OTHERS = {"foodlmm": Path(__file__).resolve().parents[2] / "reports" / "foodlmm-kitchen"}
 """Reports of other models, by the keys that they have here."""
 _RECALL = {f"recall.{tier}": tier for tier in TIERS}
 
@@ -46,9 +49,15 @@ class Value:
     high: float | None
 
 
-def report_name(key: str, seed: int) -> str:
-    """The folder of a run's report."""
-    return _NAMED.get(key) or f"recipes-{key}-kitchen{f'-seed{seed}' if seed else ''}"
+def report_folder(folder: Path, key: str, seed: int) -> Path:
+    """Where a run's report is.
+
+    Args:
+        folder: of all reports of the kitchen's recipes.
+        key: of the model.
+        seed: of its training.
+    """
+    return _OTHERS.get(key) or folder / f"{key}-{seed}"
 
 
 class Reports:
@@ -66,8 +75,8 @@ class Reports:
 
     def seeds(self, key: str) -> list[int]:
         """The seeds of which there is a report."""
-        seeds = (0,) if key in _NAMED else SEEDS
-        return [seed for seed in seeds if (self._folder / report_name(key, seed)).is_dir()]
+        seeds = (0,) if key in _OTHERS else SEEDS
+        return [seed for seed in seeds if report_folder(self._folder, key, seed).is_dir()]
 
     def value(self, key: str, column: Column) -> Value | None:
         """A figure; None if there is no report of it."""
@@ -108,8 +117,13 @@ class Reports:
             return None
         return paired_difference(self.metric(column), *sides, confidence=CONFIDENCE)
 
+    def usage(self, key: str, seed: int, name: str) -> float:
+        """A total of a run over its tasks, e.g. `scsr.fallbacks`; 0 where it was not counted."""
+        folder = RunFolder(report_folder(self._folder, key, seed))
+        return fsum(task.result().usage.get(name, 0.0) for task in folder.finished().values())
+
     def _find_task(self, key: str, seed: int, name: str) -> TaskFolder | None:
-        folder = RunFolder(self._folder / report_name(key, seed))
+        folder = RunFolder(report_folder(self._folder, key, seed))
         found = [task for versioned, task in sorted(folder.tasks().items()) if versioned.partition("@")[0] == name]
         return found[-1] if found and found[-1].result_path.is_file() else None
 
@@ -150,4 +164,4 @@ def _made(column: Column) -> bool:
     return column.metric in _RECALL
 
 
-__all__ = ["CONFIDENCE", "SEEDS", "VOCABULARY", "Column", "Reports", "Value", "report_name"]
+__all__ = ["CONFIDENCE", "MEASURED", "SEEDS", "VOCABULARY", "Column", "Reports", "Value", "report_folder"]

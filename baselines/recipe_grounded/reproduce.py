@@ -19,9 +19,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from baselines.common.command import command
 from baselines.recipe_grounded.kitchen_runs import EVALUATIONS, SHIPPED, STAGE_RUNS, Evaluation, StageRun
-from baselines.recipe_grounded.reports import SEEDS, VOCABULARY, report_name
-from foodbench.core.errors import FoodbenchError, StorageFull
+from baselines.recipe_grounded.reports import SEEDS, VOCABULARY, report_folder
+from foodbench.core.errors import StorageFull
 from foodbench.models.recipe_grounded.checkpoint import KITCHEN
 from foodbench.runs.baseline_files import write_baseline
 from foodbench.runs.store import RunFolder
@@ -80,7 +81,7 @@ def train_stage(out: Path, run: StageRun, seed: int, start: Path, cache: Path) -
 
 def evaluate(out: Path, evaluation: Evaluation, seed: int, reports: Path) -> None:
     """Measure a model on the kitchen, if its report is not there."""
-    target = reports / report_name(evaluation.key, seed)
+    target = report_folder(reports, evaluation.key, seed)
     if (target / "run.json").is_file():
         return
     checkpoints = {run.name: stage_folder(out, run, seed) / "checkpoint" for run in STAGE_RUNS}
@@ -128,6 +129,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
+@command
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit code."""
     arguments = _arguments(argv)
@@ -148,9 +150,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         _python(HERE / "compare.py", "--reports", reports, "--vocabulary", vocabulary)
     except subprocess.CalledProcessError as failed:  # it has said why
         return int(failed.returncode)
-    except FoodbenchError as error:
-        sys.stderr.write(f"{error}\n")
-        return int(error.exit_code)
     return 0
 
 

@@ -12,20 +12,18 @@ the list lacks counts as rare.
 from __future__ import annotations
 
 import json
-import logging
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from baselines.common import trl_rewards
 from baselines.recipe_grounded.vocabulary import TIERS, Tier
-from baselines.rl_segmentation.trl_rewards import completion_text
-from foodbench.models.recipe_grounded.labels import LabelVocabulary, matches_pattern, parse_labels, spelling
+from foodbench.models.recipe_grounded.labels import LabelVocabulary, parse_labels, spelling
+from foodbench.models.tagged import matches_pattern
 
 _Number = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-_SHOWN = 120
-_log = logging.getLogger(__name__)
 
 PARTS = ("f1", "format", "word")
 """Names of the parts, in the order of equation 8 and of the functions."""
@@ -169,98 +167,51 @@ def read_solution(solution: str) -> tuple[str, ...]:
     return tuple(plain)
 
 
-class Scoring:
+class Scoring(trl_rewards.Scoring[Rewards]):
     """Scores completions, each once for all the functions that ask for it.
 
-    Attributes:
-        failed: completions that could not be scored so far; they earn nothing, and training goes on.
+    Args:
+        vocabulary: the labels that count.
+        tiers: of them; empty for ingredients, which have no word-level reward.
+        settings: weights and amounts.
     """
 
     def __init__(
         self, vocabulary: LabelVocabulary, tiers: Mapping[str, Tier], settings: RewardSettings = ACTIONS
     ) -> None:
-        """Prepare to score.
-
-        Args:
-            vocabulary: the labels that count.
-            tiers: of them; empty for ingredients, which have no word-level reward.
-            settings: weights and amounts.
-        """
-        self.failed = 0
+        super().__init__(Rewards())
         self.settings = settings
         self._vocabulary, self._tiers = vocabulary, tiers
-        self._batch: tuple[Sequence[Any], Sequence[str]] | None = None
-        self._rewards: list[Rewards] = []
-        self.recall: dict[Tier, tuple[int, int]] = {}
+        self._recall: dict[Tier, tuple[int, int]] = {}
 
-    def all(self, completions: Sequence[Any], solution: Sequence[str]) -> list[Rewards]:
-        """The rewards of completions, in their order; those of the last batch are remembered."""
-        if self._batch is None or self._batch[0] is not completions or self._batch[1] is not solution:
-            self.recall = dict.fromkeys(TIERS, (0, 0))
-            pairs = zip(completions, solution, strict=True)
-            self._rewards = [self._one(completion_text(one), due) for one, due in pairs]
-            self._batch = (completions, solution)
-        return self._rewards
+    def begin(self) -> None:
+        """Forget which labels were found before."""
+        self._recall = dict.fromkeys(TIERS, (0, 0))
 
-    def _one(self, text: str, solution: str) -> Rewards:
-        try:
-            true = read_solution(solution)
-            self._count(text, true)
-            return score(text, true, self._vocabulary, self._tiers, self.settings)
-        except Exception as error:  # one completion must not end hours of training, whatever is wrong with it
-            self.failed += 1
-            reason = f"{type(error).__name__}: {error}"
-            _log.warning("A completion could not be scored and earns nothing (%s): %r", reason, text[:_SHOWN])
-            return Rewards()
+    def score(self, text: str, solution: str) -> Rewards:
+        """As `score`, beside the labels of a solution."""
+        true = read_solution(solution)
+        self._count(text, true)
+        return score(text, true, self._vocabulary, self._tiers, self.settings)
 
     def _count(self, text: str, true: Sequence[str]) -> None:
         """Count the right labels of each tier that are found: what the word-level reward is for."""
         found = set(parse_labels(text, self._vocabulary).labels)
         for label in set(true):
             tier = self._tiers.get(label, "tail")
-            hits, due = self.recall[tier]
-            self.recall[tier] = hits + (label in found), due + 1
+            hits, due = self._recall[tier]
+            self._recall[tier] = hits + (label in found), due + 1
+
+    def figures(self) -> dict[str, float]:
+        """The recall of each tier."""
+        return {f"recall/{tier}": hits / due for tier, (hits, due) in self._recall.items() if due}
 
 
-class PartReward:
-    """One part of the rewards, in the form of TRL's reward functions.
-
-    Args:
-        name: under which it is logged: one of `PARTS`.
-        scoring: shared by the parts.
-        first: it is called before the others: it scores (they find it done), and logs what there is besides.
-    """
-
-    def __init__(self, name: str, scoring: Scoring, *, first: bool = True) -> None:
-        self.__name__ = name
-        self._scoring = scoring
-        self._first = first
-
-    def __call__(
-        self,
-        *,
-        completions: Sequence[Any],
-        solution: Sequence[str],
-        log_metric: Callable[[str, float], None] | None = None,
-        **_columns: Any,
-    ) -> list[float]:
-        """One reward per completion."""
-        before = self._scoring.failed
-        rewards = self._scoring.all(completions, solution)
-        if log_metric is not None and self._first:
-            log_metric("rewards/failed", float(self._scoring.failed - before))
-            for tier, (hits, due) in self._scoring.recall.items():
-                if due:
-                    log_metric(f"recall/{tier}", hits / due)
-        return [getattr(one, self.__name__) for one in rewards]
-
-
-def reward_functions(scoring: Scoring) -> tuple[list[PartReward], list[float]]:
+def reward_functions(scoring: Scoring) -> tuple[list[trl_rewards.PartReward], list[float]]:
     """The functions of the parts with a weight, and the weights, as `GRPOConfig.reward_weights` takes them."""
     weights = {name: float(getattr(scoring.settings, name)) for name in PARTS}
     used = [name for name in PARTS if weights[name] > 0]
-    parts = [PartReward(name, scoring, first=place == 0) for place, name in enumerate(used)]
-    return parts, [weights[name] for name in used]
+    return trl_rewards.part_rewards(used, scoring), [weights[name] for name in used]
 
 
 __all__ = [
@@ -268,7 +219,6 @@ __all__ = [
     "ACTIONS",
     "INGREDIENTS",
     "PARTS",
-    "PartReward",
     "RewardSettings",
     "Rewards",
     "Scoring",

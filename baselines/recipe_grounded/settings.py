@@ -7,27 +7,23 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from baselines.foodlmm.settings import DataSettings, load_recipe
-from baselines.recipe_grounded.data import PAPER_SIZES, STAGES, SUPERVISED, Stage
-from baselines.recipe_grounded.rewards import ACTIONS, INGREDIENTS, RewardSettings
-from baselines.rl_segmentation.settings import (
+from baselines.common.sections import NotNegative, Positive, Rate, Section, Share
+from baselines.common.training_settings import (
     LoraSettings,
     ModelSettings,
-    NotNegative,
     OptimiserSettings,
     PolicySettings,
-    Positive,
-    Rate,
     RolloutSettings,
-    Share,
 )
+from baselines.common.yaml_file import CONFIGS, load_recipe, recipe_path
+from baselines.foodlmm.settings import DataSettings
+from baselines.recipe_grounded.data import PAPER_SIZES, STAGES, SUPERVISED, Stage
+from baselines.recipe_grounded.rewards import ACTIONS, INGREDIENTS, RewardSettings
 from foodbench.models.recipe_grounded.checkpoint import PartSettings
 
-CONFIGS = ("kitchen", "single_gpu", "paper")
 HERE = Path(__file__).resolve().parent
-REPOSITORY = HERE.parents[1]
 Ask = Literal["actions", "ingredients", "instructions", "recipe"]
 OWN_ASKS: Mapping[Stage, tuple[Ask, ...]] = {
     "ar_sft": ("actions",),
@@ -40,11 +36,7 @@ OWN_ASKS: Mapping[Stage, tuple[Ask, ...]] = {
 _WARMUP_SHARE = 0.05
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class PlatesSource(_Section):
+class PlatesSource(Section):
     """Recipes of rendered plates that no benchmark asks about; their actions come from the plates' ingredients.
 
     Attributes:
@@ -57,11 +49,11 @@ class PlatesSource(_Section):
 
     source: Literal["plates"]
     plates: DataSettings
-    sizes: dict[Stage, Positive | None] = {}
+    sizes: dict[Stage, Positive | None] = Field(default_factory=dict)
     seed: int = 0
 
 
-class RecipesSource(_Section):
+class RecipesSource(Section):
     """Recipe1M, real or kitchen.
 
     Attributes:
@@ -80,12 +72,12 @@ class RecipesSource(_Section):
     allow_partial: bool = False
     vocabulary: Path | None = None
     cot: Path | None = None
-    sizes: dict[Stage, Positive | None] = dict(PAPER_SIZES)
+    sizes: dict[Stage, Positive | None] = Field(default_factory=lambda: dict(PAPER_SIZES))
     seed: int = 0
     validation: Positive = 200
 
 
-class ContextSettings(_Section):
+class ContextSettings(Section):
     """Labels in front of the writer's training questions, in the words that are used at inference.
 
     The paper trains without: its models read a context that they were never trained on. One of a million parameters
@@ -112,7 +104,7 @@ class ContextSettings(_Section):
         return self
 
 
-class LengthSettings(_Section):
+class LengthSettings(Section):
     """AdamW, for so many updates or epochs.
 
     Attributes:
@@ -152,7 +144,7 @@ class LengthSettings(_Section):
         return OptimiserSettings(steps=steps, warmup=round(self.warmup * steps), **plain)
 
 
-class ValidationSettings(_Section):
+class ValidationSettings(Section):
     """Measuring on recipes kept apart.
 
     Attributes:
@@ -169,7 +161,7 @@ class ValidationSettings(_Section):
     batch: Positive = 32
 
 
-class StageSettings(_Section):
+class StageSettings(Section):
     """A whole run of one stage.
 
     Attributes:
@@ -271,23 +263,12 @@ class StageSettings(_Section):
 
 def settings_path(config: str, stage: str) -> Path:
     """The recipe's file: one of `CONFIGS` for the stage, or a file of one's own."""
-    return HERE / config / f"{stage}.yaml" if config in CONFIGS else Path(config)
+    return recipe_path(HERE, config, stage)
 
 
 def load_settings(path: Path, **changes: Any) -> StageSettings:
-    """Read a recipe.
-
-    Args:
-        path: a YAML file.
-        changes: values that take the place of the file's, by their names; None leaves the file's.
-
-    Raises:
-        DataMissing: no such file.
-        UsageError: not YAML, or wrong keys or values.
-    """
-    settings = load_recipe(path, StageSettings, hint="See baselines/recipe_grounded/settings.py.")
-    changed = {name: value for name, value in changes.items() if value is not None}
-    return settings.model_copy(update=changed)
+    """Read a recipe; changes, and what is raised, as `load_recipe` has them."""
+    return load_recipe(path, StageSettings, hint="See baselines/recipe_grounded/settings.py.", **changes)
 
 
 __all__ = [

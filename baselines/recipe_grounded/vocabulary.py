@@ -24,7 +24,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from foodbench.core.errors import DataCorrupt, DataMissing, FoodbenchError, UsageError
+from baselines.common.command import command
+from foodbench.core.errors import DataCorrupt, DataMissing, UsageError
 from foodbench.core.files import atomic_write_json, open_regular
 from foodbench.core.hashing import fingerprint
 from foodbench.data.roots import DatasetChoice, open_dataset, resolve
@@ -219,24 +220,20 @@ def build(
     return ActionVocabulary(ranked_counts(counts, size), total, choice.edition, reader.fingerprint(SPLIT))
 
 
-def main(argv: list[str] | None = None) -> int:
+@command
+def main(argv: list[str] | None = None) -> None:
     """Entry point; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="JSON file to write")
     parser.add_argument("--edition", choices=("real", "kitchen"), help="default: the real one if it is registered")
     parser.add_argument("--size", type=int, default=SIZE, help="the most actions that are kept")
     arguments = parser.parse_args(argv)
-    try:
-        made = build(resolve(DATASET, arguments.edition), arguments.size)
-        made.save(arguments.out)
-    except FoodbenchError as error:
-        sys.stderr.write(f"{error}\n")
-        return int(error.exit_code)
+    made = build(resolve(DATASET, arguments.edition), arguments.size)
+    made.save(arguments.out)
     sizes = Counter(made.tiers.values())
     told: dict[str, int] = {"actions": len(made.names), "recipes": made.recipes}
     told |= {tier: sizes[tier] for tier in TIERS}
     sys.stdout.write(json.dumps(told) + "\n")
-    return 0
 
 
 if __name__ == "__main__":

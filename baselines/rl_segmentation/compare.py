@@ -17,7 +17,7 @@ from statistics import fmean
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from foodbench.core.files import atomic_write
+from baselines.common.readme_tables import show_tables
 from foodbench.core.types import Score
 from foodbench.metrics.segmentation import GENERALIZED_IOU
 from foodbench.runs.answered import answered_samples
@@ -28,7 +28,6 @@ from foodbench.stats.summary import summarise
 HERE = Path(__file__).parent
 RUNS = HERE / "kitchen" / "seeds"
 README = HERE / "README.md"
-BEGIN, END = "<!-- compare.py begins -->", "<!-- compare.py ends -->"
 TASK = "foodreasonseg.single@1"
 SEEDS = (0, 1, 2)
 ALGORITHMS = ("grpo", "dapo")
@@ -115,11 +114,8 @@ def main(argv: list[str] | None = None) -> int:
     """Entry point; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--write", action="store_true", help="put the table into README.md")
-    if parser.parse_args(argv).write:
-        before, _, rest = README.read_text(encoding="utf-8").partition(BEGIN)
-        atomic_write(README, f"{before}{BEGIN}\n\n{markdown()}\n\n{END}{rest.partition(END)[2]}")
-    else:
-        sys.stdout.write(markdown() + "\n")
+    write = parser.parse_args(argv).write
+    show_tables(markdown(), README, write=write)
     return 0
 
 

@@ -20,9 +20,9 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from baselines.common.command import command
 from baselines.rl_segmentation.data import ValidationQuestion
 from baselines.rl_segmentation.rewards import DEFAULTS, RewardSettings, box_iou, score
-from foodbench.core.errors import FoodbenchError
 from foodbench.models.qwen_seg.checkpoint import QwenSegSettings
 from foodbench.models.qwen_seg.grid import clipped, reference_to_pixels
 from foodbench.models.qwen_seg.references import Reference, is_strict, parse_answer
@@ -162,7 +162,8 @@ def run(checkpoint: str, config: str, algorithm: str, cache: Path) -> Measured:
     return summary(measure(model, processor, questions, settings, segmenter, rewards=recipe.rewards))
 
 
-def main(argv: list[str] | None = None) -> int:
+@command
+def main(argv: list[str] | None = None) -> None:
     """Entry point; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--checkpoint", required=True, help="a folder, or a repository of the Hub")
@@ -170,12 +171,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--algo", default="grpo", help="which of the recipes: sft, grpo or dapo")
     parser.add_argument("--cache", type=Path, default=Path("runs/plates"), help="folder for rendered plates")
     arguments = parser.parse_args(argv)
-    try:
-        print(json.dumps(run(arguments.checkpoint, arguments.config, arguments.algo, arguments.cache), indent=1))
-    except FoodbenchError as error:
-        sys.stderr.write(f"{error}\n")
-        return int(error.exit_code)
-    return 0
+    print(json.dumps(run(arguments.checkpoint, arguments.config, arguments.algo, arguments.cache), indent=1))
 
 
 if __name__ == "__main__":

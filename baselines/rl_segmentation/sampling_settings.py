@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from baselines.common.sections import Section
 
 
-class SamplingSettings(BaseModel):
+class SamplingSettings(Section):
     """Which groups are learnt from, and how long fresh ones are drawn.
 
     Attributes:
@@ -16,8 +18,6 @@ class SamplingSettings(BaseModel):
         rounds: at most so many generations for one batch, the first included.
         low, high: bounds of the mean accuracy of a group, as a share of its maximum, for `accuracy_open`.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     rule: Literal["reward_std", "accuracy_open"] = "reward_std"
     rounds: Annotated[int, Field(ge=1)] = 3

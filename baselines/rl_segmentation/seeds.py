@@ -17,8 +17,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from baselines.common.command import command
 from baselines.rl_segmentation.compare import ALGORITHMS, KITCHENS, RUNS, SEEDS
-from foodbench.core.errors import DataMissing, FoodbenchError
+from foodbench.core.errors import DataMissing
 
 FRESH_SEED, FRESH_PLATES = 11, 900
 TASK = "foodreasonseg.single"
@@ -70,20 +71,16 @@ def measure(checkpoint: Path, name: str, kitchen: Path | None, runs: Path) -> No
     collect(run, RUNS / name)
 
 
-def main(argv: list[str] | None = None) -> int:
+@command
+def main(argv: list[str] | None = None) -> None:
     """Entry point; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder with the trained models")
     runs = parser.parse_args(argv).runs
-    try:
-        kitchens = dict(zip(KITCHENS, (None, fresh_kitchen(runs)), strict=True))
-        for name, checkpoint in checkpoints(runs).items():
-            for kitchen, folder in kitchens.items():
-                measure(checkpoint, f"{name}-{kitchen}", folder, runs)
-    except FoodbenchError as error:
-        sys.stderr.write(f"{error}\n")
-        return int(error.exit_code)
-    return 0
+    kitchens = dict(zip(KITCHENS, (None, fresh_kitchen(runs)), strict=True))
+    for name, checkpoint in checkpoints(runs).items():
+        for kitchen, folder in kitchens.items():
+            measure(checkpoint, f"{name}-{kitchen}", folder, runs)
 
 
 if __name__ == "__main__":

@@ -10,44 +10,43 @@
 from __future__ import annotations
 
 import argparse
-import os
 import shlex
 import sys
 import time
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-# Idle threads that spin take the core from the thread that has work; must be set before torch is imported.
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-os.environ.setdefault("GOMP_SPINCOUNT", "0")
-os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
 
-from baselines.rl_segmentation.settings import ALGORITHMS, REPOSITORY, RunSettings, load_settings, settings_path
-from foodbench.core.errors import FoodbenchError, UsageError
+import baselines.common.trl_environment  # noqa: F401 - before torch is imported
+from baselines.common.command import command
+from baselines.common.run_folder import (
+    BEST,
+    CHECKPOINT,
+    LOG,
+    STATE,
+    add_run_arguments,
+    check_out,
+    on_device,
+    place,
+    quiet_training,
+    train_to_end,
+    training_seconds,
+)
+from baselines.rl_segmentation.settings import ALGORITHMS, RunSettings, load_settings, settings_path
+from foodbench.core.errors import UsageError
 
 if TYPE_CHECKING:
     from baselines.foodlmm.progress import Reporter
     from baselines.rl_segmentation.data import Questions
     from foodbench.models.qwen_seg.checkpoint import QwenSegSettings
 
-STATE, CHECKPOINT = "state", "checkpoint"
-
 
 def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--algo", choices=ALGORITHMS, required=True)
-    parser.add_argument("--config", required=True, help="kitchen, single_gpu, paper, or a recipe of one's own")
-    parser.add_argument("--out", type=Path, required=True, help="folder for state, log and checkpoint")
-    parser.add_argument("--seed", type=int, help="instead of the recipe's")
-    parser.add_argument("--start", help="checkpoint to begin with instead of the recipe's: a folder, or a repository")
-    parser.add_argument("--resume", action="store_true", help="go on with the run in OUT, if there is one")
-    parser.add_argument("--steps", type=int, help="updates instead of the recipe's")
+    add_run_arguments(parser)
     parser.add_argument("--learning-rate", type=float, help="instead of the recipe's")
-    parser.add_argument("--cache", type=Path, help="folder for rendered plates (default: OUT/plates)")
-    parser.add_argument("--workers", type=int, default=2, help="processes that render plates")
     return parser.parse_args(argv)
 
 
@@ -66,28 +65,9 @@ def read_recipe(arguments: argparse.Namespace) -> RunSettings:
         )
     changes = {"steps": arguments.steps, "learning_rate": arguments.learning_rate}
     optimiser = settings.optimiser.model_copy(update={name: one for name, one in changes.items() if one is not None})
-    model = settings.model.model_copy(update={"start": _place(arguments.start or settings.model.start)})
+    model = settings.model.model_copy(update={"start": place(arguments.start or settings.model.start)})
     # Checked again as a whole: copies with changes are not.
     return RunSettings.model_validate(settings.model_copy(update={"optimiser": optimiser, "model": model}).model_dump())
-
-
-def _place(start: str) -> str:
-    """A folder as given or in the repository; anything else is a repository of the Hub."""
-    inside = REPOSITORY / start
-    return str(inside) if not Path(start).exists() and inside.exists() else start
-
-
-def last_state(out: Path) -> Path | None:
-    """The newest state in a folder that can be gone on from."""
-    found = [path for path in (out / STATE).glob("checkpoint-*") if (path / "trainer_state.json").is_file()]
-    return max(found, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
-
-
-def _check_out(out: Path, resume: bool) -> None:
-    if not resume and (last_state(out) or (out / CHECKPOINT).exists()):
-        raise UsageError(
-            f"{out} holds a run already.", hint="Go on with it by --resume, or give another folder with --out."
-        )
 
 
 def run(settings: RunSettings, out: Path, cache: Path, workers: int, resume: bool) -> None:
@@ -96,25 +76,18 @@ def run(settings: RunSettings, out: Path, cache: Path, workers: int, resume: boo
     Raises:
         FoodbenchError: checkpoint, data, device or folder cannot be used.
     """
-    import torch
     from accelerate import PartialState
-    from transformers.utils import logging
 
     from baselines.foodlmm.progress import Reporter
     from baselines.rl_segmentation.data import load_questions
     from foodbench.models.qwen_seg.checkpoint import QwenSegSettings, checkpoint_folder
 
-    on_cpu = settings.device == "cpu" or not torch.cuda.is_available()
-    settings = settings.model_copy(update={"device": "cpu" if on_cpu else "auto"})
-    if on_cpu:
-        torch.set_num_threads(settings.threads)
-    state, began = PartialState(cpu=on_cpu), time.monotonic()
+    settings = on_device(settings)
+    state, began = PartialState(cpu=settings.device == "cpu"), time.monotonic()
     if state.is_main_process:
-        _check_out(out, resume)
+        check_out(out, resume)
     asked = QwenSegSettings.read(checkpoint_folder(settings.model.start))  # before minutes of rendering
-    logging.disable_progress_bar()  # over the writing and reading of tensors
-    warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")  # about TRL's use of it
-    with Reporter(every=10) as reporter:
+    with quiet_training(), Reporter(every=10) as reporter:
         with state.main_process_first():
             questions = load_questions(settings, asked.grid, cache=cache, workers=workers)
         if state.is_main_process:
@@ -146,27 +119,18 @@ def _train(
     from baselines.rl_segmentation.course import Exam, callbacks
     from baselines.rl_segmentation.data import to_rows
     from baselines.rl_segmentation.trainers import Parts, build_trainer
-    from foodbench.core.files import AppendLog
     from foodbench.models.qwen_seg.segmenters import load_segmenter
 
     model, processor = _load(settings)
     exam = None
     if settings.validation is not None:
         segmenter = load_segmenter(settings.validation.segmenter or asked.segmenter)
-        exam = Exam(questions.validation, asked, segmenter, settings.rewards, settings.validation.batch)
+        exam = Exam(questions.validation, asked, segmenter, settings.rewards)
     told = callbacks(settings, out, exam, processor, reporter)
     rows = to_rows(questions.training, asked.prompt, asked.grid, supervised=settings.algorithm == "sft")
-    trainer = build_trainer(settings, Parts(model, processor, rows, asked.grid, out / STATE, processes, told))
-    for callback in told:
-        if hasattr(callback, "trainer"):
-            callback.trainer = trainer
-    newest, began = last_state(out), time.monotonic()
-    trainer.train(resume_from_checkpoint=str(newest) if newest else None)
-    if settings.validation is None or not questions.validation:
-        trainer.save_model(str(out / "best"))
-    if trainer.is_world_process_zero():
-        with AppendLog(out / "log.jsonl") as log:
-            log.append({"step": trainer.state.global_step, "train_seconds": round(time.monotonic() - began, 1)})
+    trainer = build_trainer(settings, Parts(model, processor, rows, out / STATE, processes, told), asked.grid)
+    is_measured = settings.validation is not None and questions.validation
+    train_to_end(trainer, told, out, None if is_measured else out / BEST)
 
 
 def _load(settings: RunSettings) -> tuple[Any, Any]:
@@ -186,26 +150,23 @@ def publish(
     """Write the best checkpoint with its record and curve; returns what was measured on it as it is published."""
     import torch
 
-    from baselines.foodlmm.publish import save_training_record
-    from baselines.rl_segmentation import publishing
-    from baselines.rl_segmentation.course import LOG, best_step
+    from baselines.common import publishing
+    from baselines.common.measuring import best_step
+    from baselines.rl_segmentation.publishing import draw_curve
     from foodbench.core.files import read_json_lines
+    from foodbench.models.qwen_seg.checkpoint import load_model
 
     began, checkpoint = time.monotonic(), out / CHECKPOINT
     _, processor = _load(settings)
-    model = publishing.trained_model(out / "best", settings.model.start)
+    model = publishing.trained_model(out / BEST, settings.model.start, load_model)
     parameters = sum(parameter.numel() for parameter in model.parameters())
     dtype = getattr(torch, settings.model.published)
     publishing.save_checkpoint(model, processor, asked, checkpoint, dtype)
     measured = _measure_published(settings, checkpoint, questions, asked)
     records = list(read_json_lines(out / LOG))
-    publishing.draw_curve(records, out / "curve.png")
-    spent = {
-        **seconds,
-        "train": sum(record.get("train_seconds", 0.0) for record in records),
-        "measure": time.monotonic() - began,
-    }
-    save_training_record(
+    draw_curve(records, out / "curve.png")
+    spent = {**seconds, "train": training_seconds(records), "measure": time.monotonic() - began}
+    publishing.save_training_record(
         checkpoint,
         {
             "command": shlex.join(["python", *sys.argv]),
@@ -261,19 +222,15 @@ def _is_kitchen_model(arguments: argparse.Namespace) -> bool:
     return path.is_file() and "answering:" in path.read_text(encoding="utf-8")
 
 
-def main(argv: list[str] | None = None) -> int:
+@command
+def main(argv: list[str] | None = None) -> None:
     """Entry point; returns the exit code."""
     arguments = _arguments(argv)
-    try:
-        if _is_kitchen_model(arguments):
-            _run_kitchen_model(arguments)
-        else:
-            cache = arguments.cache or arguments.out / "plates"
-            run(read_recipe(arguments), arguments.out, cache, arguments.workers, arguments.resume)
-    except FoodbenchError as error:
-        sys.stderr.write(f"{error}\n")
-        return int(error.exit_code)
-    return 0
+    if _is_kitchen_model(arguments):
+        _run_kitchen_model(arguments)
+    else:
+        cache = arguments.cache or arguments.out / "plates"
+        run(read_recipe(arguments), arguments.out, cache, arguments.workers, arguments.resume)
 
 
 if __name__ == "__main__":

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from baselines.common import trl_rewards as common
 from baselines.rl_segmentation.rewards import DEFAULTS, Rewards, RewardSettings, score
 from foodbench.models.qwen_seg.references import Reference, format_answer, parse_answer
 
@@ -15,8 +14,6 @@ PARTS = ("thinking_format", "answer_format", "non_repeat", "segmentation")
 OVERLONG = "overlong"
 """Name of the fifth, which takes away from long answers; it says nothing about whether an answer is right."""
 _TERMS = ("box_iou", "box_l1", "point_l2")
-_SHOWN = 120
-_log = logging.getLogger(__name__)
 
 Scorer = Callable[[str, Sequence[Reference], int, RewardSettings], Rewards]
 
@@ -38,85 +35,34 @@ def read_solution(solution: str) -> tuple[Reference, ...]:
     return answer.references
 
 
-def completion_text(completion: Any) -> str:
-    """The text of a completion: a plain one, or the content of a chat's last message."""
-    if isinstance(completion, list) and completion and isinstance(completion[-1], dict):
-        completion = completion[-1].get("content")
-    if isinstance(completion, str):
-        return completion
-    return "" if completion is None else json.dumps(completion, default=str)
-
-
-class Scoring:
+class Scoring(common.Scoring[Rewards]):
     """Scores completions, each once for all the functions that ask for it.
 
     Args:
         grid: side of the square that coordinates are in.
         settings: of the rewards.
         scorer: computes them.
-
-    Attributes:
-        failed: how many completions could not be scored so far; they earn nothing, and training goes on.
     """
 
     def __init__(self, grid: int, settings: RewardSettings = DEFAULTS, scorer: Scorer = score) -> None:
-        self.failed = 0
+        super().__init__(Rewards())
         self._grid, self._settings, self._scorer = grid, settings, scorer
-        self._batch: tuple[Sequence[Any], Sequence[str]] | None = None
-        self._rewards: list[Rewards] = []
 
-    def all(self, completions: Sequence[Any], solution: Sequence[str]) -> list[Rewards]:
-        """The rewards of completions, in their order; those of the last batch are remembered."""
-        if self._batch is None or self._batch[0] is not completions or self._batch[1] is not solution:
-            pairs = zip(completions, solution, strict=True)
-            self._rewards = [self._one(completion_text(one), due) for one, due in pairs]
-            self._batch = (completions, solution)
-        return self._rewards
+    def score(self, text: str, solution: str) -> Rewards:
+        """As `rewards.score`, beside the references of a solution."""
+        return self._scorer(text, read_solution(solution), self._grid, self._settings)
 
-    def _one(self, text: str, solution: str) -> Rewards:
-        try:
-            return self._scorer(text, read_solution(solution), self._grid, self._settings)
-        except Exception as error:  # whatever a scorer raises: one completion must not end hours of training
-            self.failed += 1
-            reason = f"{type(error).__name__}: {error}"
-            _log.warning("A completion could not be scored and earns nothing (%s): %r", reason, text[:_SHOWN])
-            return Rewards()
+    def figures(self) -> dict[str, float]:
+        """The means of the terms of equation 7."""
+        rewards = self._rewards
+        if not rewards:
+            return {}
+        return {f"rewards/{term}/mean": sum(getattr(one, term) for one in rewards) / len(rewards) for term in _TERMS}
 
 
-class PartReward:
-    """One part of the rewards, in the form of TRL's reward functions.
-
-    Args:
-        name: under which it is logged: one of `PARTS`.
-        scoring: shared by the parts.
-    """
-
-    def __init__(self, name: str, scoring: Scoring) -> None:
-        self.__name__ = name
-        self._scoring = scoring
-
-    def __call__(
-        self,
-        *,
-        completions: Sequence[Any],
-        solution: Sequence[str],
-        log_metric: Callable[[str, float], None] | None = None,
-        **_columns: Any,
-    ) -> list[float]:
-        """One reward per completion."""
-        before = self._scoring.failed
-        rewards = self._scoring.all(completions, solution)
-        if log_metric is not None and self.__name__ == PARTS[0]:  # the part that scores; the others find it done
-            log_metric("rewards/failed", float(self._scoring.failed - before))
-        if log_metric is not None and self.__name__ == "segmentation" and rewards:
-            for term in _TERMS:
-                log_metric(f"rewards/{term}/mean", sum(getattr(one, term) for one in rewards) / len(rewards))
-        return [getattr(one, self.__name__) for one in rewards]
-
-
-def reward_functions(scoring: Scoring) -> list[PartReward]:
+def reward_functions(scoring: Scoring) -> list[common.PartReward]:
     """A function for each of `PARTS`."""
-    return [PartReward(name, scoring) for name in PARTS]
+    return common.part_rewards(PARTS, scoring)
 
 
 def overlong(limit: int, cache: int) -> Callable[..., list[float]]:
@@ -138,9 +84,7 @@ def overlong(limit: int, cache: int) -> Callable[..., list[float]]:
 __all__ = [
     "OVERLONG",
     "PARTS",
-    "PartReward",
     "Scoring",
-    "completion_text",
     "overlong",
     "read_solution",
     "reward_functions",

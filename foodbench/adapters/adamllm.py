@@ -9,21 +9,22 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from foodbench.adapters.base import words_only
 from foodbench.adapters.endpoint import Endpoint
-from foodbench.adapters.torch_settings import chosen_batch_size, chosen_device, chosen_dtype
-from foodbench.core.errors import UnsupportedTask, UsageError
+from foodbench.adapters.torch_batches import HalvedBatches, alike
+from foodbench.adapters.torch_settings import chosen_checkpoint, chosen_device, chosen_dtype
+from foodbench.core.errors import UsageError
 from foodbench.core.hashing import fingerprint
 from foodbench.core.types import Answer, Request
 from foodbench.models.adamllm.answering import AnsweringModel, PictureText
-from foodbench.models.adamllm.checkpoint import AskingSettings, checkpoint_of, identity_of, load_model
+from foodbench.models.adamllm.checkpoint import AskingSettings, checkpoint_of, load_model
+from foodbench.models.pretrained import identity_of
 from foodbench.models.qwen_seg.checkpoint import checkpoint_folder
 
 if TYPE_CHECKING:
     from foodbench.data.roots import DatasetChoice
     from foodbench.tasks.base import FoodTask
 
-_FIRST_BATCH = 32
-_WORDS = ("text", "label", "labels")
 _MOST_TOKENS = 1024
 """Of an answer to a task that sets no limit; AdaMLLM's for recipes."""
 
@@ -79,11 +80,9 @@ class AdaMLLM:
         timeout: float = 120.0,
         retries: int = 6,
     ) -> None:
-        if checkpoint is not None and pretrained is not None:
-            raise UsageError("checkpoint and pretrained are the same setting.", hint="Give one of them.")
+        chosen = chosen_checkpoint(checkpoint, pretrained)
         if served_model is not None and server is None:
             raise UsageError("served_model is given without a server.", hint="Add server=URL to --model-args.")
-        chosen = checkpoint or pretrained
         given = {"min_pixels": min_pixels, "max_pixels": max_pixels, "max_new_tokens": max_new_tokens}
         changes = {name: value for name, value in given.items() if value is not None}
         self._source: _Local | _Served
@@ -110,8 +109,7 @@ class AdaMLLM:
         Raises:
             UnsupportedTask: the task wants masks or numbers of their own.
         """
-        if task.answer_kind not in _WORDS:
-            raise UnsupportedTask(f"{task.name} asks for {task.answer_kind}; this model answers in words.")
+        words_only(task)
 
     def usage(self) -> Mapping[str, int | float | None]:
         """What a server counts."""
@@ -150,8 +148,7 @@ class _Local:
         except ValueError as error:
             raise UsageError(f"{self._folder}: {error}", hint="Give positive limits, the smaller first.") from error
         self._device, self._dtype = device, dtype
-        self._halves = batch_size == "auto"
-        self.batch_size = chosen_batch_size(batch_size, _FIRST_BATCH)
+        self._batches = HalvedBatches(batch_size)
         asked = fingerprint(self._settings.model_dump())[7:19]
         self.identity = f"{identity_of(name, self._folder)}:{str(dtype).removeprefix('torch.')}:asked={asked}"
 
@@ -159,6 +156,10 @@ class _Local:
     def _loaded(self) -> AnsweringModel:
         model, processor, family = load_model(self._folder, self._settings, self._dtype, self._device)
         return AnsweringModel(model, processor, family, self._settings)
+
+    @property
+    def batch_size(self) -> int:
+        return self._batches.size
 
     def usage(self) -> Mapping[str, int | float | None]:
         """Nothing: no server counts."""
@@ -168,18 +169,8 @@ class _Local:
         """What the model writes."""
         limit = int(requests[0].generation.get("max_new_tokens") or _MOST_TOKENS)
         asked = [PictureText(one.image.open, one.question) for one in requests]
-        return [Answer(text=text) for text in self._write(asked, limit)]
-
-    def _write(self, asked: Sequence[PictureText], limit: int) -> list[str]:
-        try:
-            return self._loaded.answer(asked, limit)
-        except torch.OutOfMemoryError:
-            if not self._halves or len(asked) == 1:
-                raise
-        # Outside of the handler: the exception holds the tensors of the failed batch.
-        torch.cuda.empty_cache()
-        self.batch_size = half = (len(asked) + 1) // 2
-        return [*self._write(asked[:half], limit), *self._write(asked[half:], limit)]
+        texts = self._batches.answer(lambda part: self._loaded.answer(part, limit), asked)
+        return [Answer(text=text) for text in texts]
 
 
 class _Served:
@@ -197,14 +188,6 @@ class _Served:
     def write(self, requests: Sequence[Request]) -> list[Answer]:
         """As `Endpoint.answer`."""
         return [one if isinstance(one, Answer) else Answer(text=one) for one in self._endpoint.answer(requests)]
-
-
-def alike(requests: Sequence[Request]) -> Sequence[Request]:
-    """The first of the requests that are to be generated in the same way."""
-    count = 1
-    while count < len(requests) and requests[count].generation == requests[0].generation:
-        count += 1
-    return requests[:count]
 
 
 __all__ = ["AdaMLLM"]

@@ -70,6 +70,26 @@ def convert_arguments(owner: str, factory: Callable[..., Any], arguments: Mappin
     return converted
 
 
+def with_spec_argument(
+    spec: str, name: str, value: str, arguments: Mapping[str, str], place: str = "--model-args"
+) -> dict[str, str]:
+    """Arguments and what follows the colon of a spec among them.
+
+    Args:
+        spec: e.g. `name:rest`.
+        name: the argument that it gives.
+        value: the rest.
+        arguments: those given besides.
+        place: where these were given, for the message.
+
+    Raises:
+        UsageError: the argument is given twice.
+    """
+    if name in arguments:
+        raise UsageError(f"'{name}' is given twice, in '{spec}' and in {place}.", hint="Give it once.")
+    return {**arguments, name: value}
+
+
 def _parameters(factory: Callable[..., Any]) -> dict[str, inspect.Parameter]:
     if inspect.isclass(factory) and factory.__init__ is object.__init__:
         return {}  # inspect reports (*args, **kwargs) for such a class, but it takes nothing

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 
-from foodbench.adapters.arguments import convert_arguments
+from foodbench.adapters.arguments import convert_arguments, with_spec_argument
 from foodbench.adapters.endpoint import Endpoint
 from foodbench.core.errors import UsageError
 from foodbench.core.types import Request
@@ -70,11 +70,7 @@ def load_endpoint(spec: str, arguments: Mapping[str, str]) -> ReportingEndpoint:
     head, _, name = spec.strip().partition(":")
     if head != SPEC:
         raise UsageError(f"'{spec}' is not a served model.", hint="Write endpoint:NAME, with base_url=... beside it.")
-    given = dict(arguments)
-    if name and "model" in given:
-        raise UsageError(f"'model' is given twice, in '{spec}' and in its settings.", hint="Give it once.")
-    if name:
-        given["model"] = name
+    given = with_spec_argument(spec, "model", name, arguments, "its settings") if name else arguments
     return ReportingEndpoint(**convert_arguments(spec, Endpoint, given))
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _CONTRACT_HINT = "answer(requests) must return one Answer or str per request, in the same order."
 _SHOWN_CHARACTERS = 300
+_WORDS = ("text", "label", "labels")
 
 
 class Adapter(Protocol):
@@ -109,6 +110,16 @@ def prepare(adapter: Any, task: FoodTask, choice: DatasetChoice) -> None:
             f"{identity_of(adapter)} failed to prepare for {task.name}: {describe_exception(error)}.",
             hint="Mend the adapter and run the same command again.",
         ) from error
+
+
+def words_only(task: FoodTask) -> None:
+    """Leave a task that wants something else than words to others.
+
+    Raises:
+        UnsupportedTask: it wants masks or numbers of their own.
+    """
+    if task.answer_kind not in _WORDS:
+        raise UnsupportedTask(f"{task.name} asks for {task.answer_kind}; this model answers in words.")
 
 
 def ask(adapter: Any, requests: Sequence[Request]) -> list[Answer]:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from safetensors import SafetensorError
-from transformers.utils import logging
 
 from foodbench.adapters.foodlmm_pictures import PictureCache, Prepared
-from foodbench.adapters.torch_settings import chosen_batch_size, chosen_device, chosen_dtype
+from foodbench.adapters.torch_settings import chosen_batch_size, chosen_checkpoint, chosen_device, chosen_dtype
 from foodbench.core.errors import CheckpointError, UnsupportedTask, UsageError
 from foodbench.core.hashing import fingerprint, sha256_file
 from foodbench.core.types import Answer, Mask, Request
@@ -26,6 +24,7 @@ from foodbench.models.foodlmm import (
     FoodLMMProcessor,
     RenderedAnswer,
 )
+from foodbench.models.pretrained import quiet, refuse_misfits
 from foodbench.models.weight_files import weight_files as models_weight_files
 
 if TYPE_CHECKING:
@@ -95,9 +94,7 @@ class FoodLMM:
         self.identity = f"{self.name}:{digest}:{str(self._dtype).removeprefix('torch.')}{heads}"
 
     def _chosen(self, checkpoint: str | Path | None, pretrained: str | Path | None) -> Path:
-        if checkpoint is not None and pretrained is not None:
-            raise UsageError("checkpoint and pretrained are the same setting.", hint="Give one of them.")
-        folder = checkpoint or pretrained or self.packaged
+        folder = chosen_checkpoint(checkpoint, pretrained) or self.packaged
         if folder is None:
             raise UsageError(
                 f"{self.name} needs a checkpoint: none is included.",
@@ -239,7 +236,7 @@ def load_checkpoint(folder: Path, dtype: torch.dtype = torch.float32, device_map
         config = FoodLMMConfig.from_pretrained(folder, local_files_only=True)
         if config.model_type != FoodLMMConfig.model_type or not config.segment_token_ids:
             raise CheckpointError(f"{folder} does not hold a FoodLMM.", hint=hint)
-        with _quiet():
+        with quiet():
             model, report = FoodLMMForConditionalGeneration.from_pretrained(
                 folder,
                 config=config,
@@ -263,28 +260,8 @@ def load_checkpoint(folder: Path, dtype: torch.dtype = torch.float32, device_map
                 "wrong tokens.",
                 hint=hint,
             )
-    problems = [
-        *(f"{name} is missing" for name in sorted(report["missing_keys"])),
-        *(f"{name} is not of this model" for name in sorted(report["unexpected_keys"])),
-        *(f"{name} has the shape {tuple(found)}, not {tuple(own)}" for name, found, own in report["mismatched_keys"]),
-    ]
-    if problems:
-        raise CheckpointError(f"{folder}: {len(problems)} weights do not fit, e.g. {problems[0]}.", hint=hint)
+    refuse_misfits(folder, report, hint)
     return model, processor
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep transformers' bar over the reading of tensors, and its table of those that do not fit, off the terminal."""
-    shown, verbosity = logging.is_progress_bar_enabled(), logging.get_verbosity()
-    logging.disable_progress_bar()
-    logging.set_verbosity_error()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(verbosity)
-        if shown:
-            logging.enable_progress_bar()
 
 
 def _protocol(given: str | None) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from foodbench.adapters.arguments import convert_arguments
+from foodbench.adapters.arguments import convert_arguments, with_spec_argument
 from foodbench.adapters.endpoint import Endpoint
 from foodbench.core.errors import UsageError
 from foodbench.core.types import Request
@@ -68,9 +68,5 @@ def load_judge(spec: str, arguments: Mapping[str, str]) -> Judge:
             f"A judge is a served model; '{spec}' is not.",
             hint="Write --model endpoint:NAME --model-args base_url=http://HOST:PORT/v1",
         )
-    given = dict(arguments)
-    if name and "model" in given:
-        raise UsageError(f"'model' is given twice, in '{spec}' and in --model-args.", hint="Give it once.")
-    if name:
-        given["model"] = name
+    given = with_spec_argument(spec, "model", name, arguments) if name else arguments
     return Judge(**convert_arguments(spec, Endpoint, given))

@@ -14,7 +14,8 @@ from foodbench.adapters.base import attach_received, received
 from foodbench.adapters.pointing_masks import Drawer
 from foodbench.adapters.qwen_seg_served import Served
 from foodbench.adapters.qwen_seg_turns import turns_of
-from foodbench.adapters.torch_settings import chosen_batch_size, chosen_device, chosen_dtype
+from foodbench.adapters.torch_batches import HalvedBatches
+from foodbench.adapters.torch_settings import chosen_checkpoint, chosen_device, chosen_dtype
 from foodbench.core.errors import FoodbenchError, UnsupportedTask, UsageError
 from foodbench.core.hashing import fingerprint
 from foodbench.core.types import Answer, Request
@@ -26,8 +27,6 @@ from foodbench.models.qwen_seg.segmenters import load_segmenter
 if TYPE_CHECKING:
     from foodbench.data.roots import DatasetChoice
     from foodbench.tasks.base import FoodTask
-
-_FIRST_BATCH = 32
 
 
 class QwenSeg:
@@ -87,13 +86,11 @@ class QwenSeg:
         timeout: float = 120.0,
         retries: int = 6,
     ) -> None:
-        if checkpoint is not None and pretrained is not None:
-            raise UsageError("checkpoint and pretrained are the same setting.", hint="Give one of them.")
+        chosen = chosen_checkpoint(checkpoint, pretrained)
         if max_new_tokens is not None and max_new_tokens < 1:
             raise UsageError(f"max_new_tokens={max_new_tokens} is not positive.", hint="Use 1 or more.")
         if served_model is not None and server is None:
             raise UsageError("served_model is given without a server.", hint="Add server=URL to --model-args.")
-        chosen = checkpoint or pretrained
         placed = chosen_device(device)
         self._source: _Local | Served
         if server is None:
@@ -193,14 +190,17 @@ class _Local:
     ) -> None:
         self._folder, self._settings = checkpoint_folder(name), settings
         self._device, self._device_map, self._dtype = device, device_map, dtype
-        self._halves = batch_size == "auto"
-        self.batch_size = chosen_batch_size(batch_size, _FIRST_BATCH)
+        self._batches = HalvedBatches(batch_size)
         self.identity = f"{checkpoint_identity(name, self._folder)}:{str(dtype).removeprefix('torch.')}"
 
     @cached_property
     def _loaded(self) -> PointingModel:
         model, processor = load_model(self._folder, self._dtype, self._device_map or self._device)
         return PointingModel(model, processor, self._settings)
+
+    @property
+    def batch_size(self) -> int:
+        return self._batches.size
 
     def usage(self) -> Mapping[str, int | float | None]:
         """Nothing: no server counts."""
@@ -212,18 +212,10 @@ class _Local:
         for request in requests:
             history, question = turns_of(request)
             asked.append(Asked(request.image.fingerprint(), request.image.open, question, history))
-        return self._write(asked)
+        return self._batches.answer(self._write, asked)
 
     def _write(self, asked: Sequence[Asked]) -> list[str]:
-        try:
-            return self._loaded.answer(asked)
-        except torch.OutOfMemoryError:
-            if not self._halves or len(asked) == 1:
-                raise
-        # Outside of the handler: the exception holds the tensors of the failed batch.
-        torch.cuda.empty_cache()
-        self.batch_size = half = (len(asked) + 1) // 2
-        return [*self._write(asked[:half]), *self._write(asked[half:])]
+        return self._loaded.answer(asked)
 
 
 def _limited(settings: QwenSegSettings, max_new_tokens: int | None) -> QwenSegSettings:

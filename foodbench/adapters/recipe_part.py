@@ -7,28 +7,25 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import torch
-
-from foodbench.adapters.torch_settings import chosen_batch_size, chosen_device, chosen_dtype
-from foodbench.core.errors import UnsupportedTask, UsageError
+from foodbench.adapters.base import words_only
+from foodbench.adapters.torch_batches import HalvedBatches, alike
+from foodbench.adapters.torch_settings import chosen_device, chosen_dtype
+from foodbench.core.errors import UsageError
 from foodbench.core.hashing import fingerprint, stable_seed
 from foodbench.core.types import Answer, Request
+from foodbench.models.pretrained import identity_of
 from foodbench.models.qwen_seg.checkpoint import checkpoint_folder
 from foodbench.models.recipe_grounded.checkpoint import (
     KITCHEN_PARTS,
     PartSettings,
     kitchen_part,
     load_part_model,
-    part_identity,
 )
 from foodbench.models.recipe_grounded.writing import PartModel, PictureAsked
 
 if TYPE_CHECKING:
     from foodbench.data.roots import DatasetChoice
     from foodbench.tasks.base import FoodTask
-
-_FIRST_BATCH = 32
-_WORDS = ("text", "label", "labels")
 
 
 class RecipePart:
@@ -71,16 +68,20 @@ class RecipePart:
         self._settings = settings
         self._device = chosen_device(device)
         self._dtype = chosen_dtype(dtype, self._device)
-        self._halves = batch_size == "auto"
-        self.batch_size = chosen_batch_size(batch_size, _FIRST_BATCH)
+        self._batches = HalvedBatches(batch_size)
         asked = fingerprint(settings.model_dump())[7:19]
         kind = str(self._dtype).removeprefix("torch.")
-        self.identity = f"{self.name}:{part_identity(chosen, self._folder)}:{kind}:asked={asked}"
+        self.identity = f"{self.name}:{identity_of(chosen, self._folder)}:{kind}:asked={asked}"
 
     @cached_property
     def model(self) -> PartModel:
         """The loaded checkpoint; a finished run asks nothing and loads none."""
         return PartModel(*load_part_model(self._folder, self._dtype, self._device), self._settings)
+
+    @property
+    def batch_size(self) -> int:
+        """How many questions are answered together."""
+        return self._batches.size
 
     def prepare(self, task: FoodTask, choice: DatasetChoice) -> None:
         """Leave tasks that want something else than words to others.
@@ -88,8 +89,7 @@ class RecipePart:
         Raises:
             UnsupportedTask: the task wants masks or numbers of their own.
         """
-        if task.answer_kind not in _WORDS:
-            raise UnsupportedTask(f"{task.name} asks for {task.answer_kind}; this model answers in words.")
+        words_only(task)
 
     def answer(self, requests: Sequence[Request]) -> list[Answer]:
         """Answer each request, in batches of `batch_size`.
@@ -100,36 +100,20 @@ class RecipePart:
         """
         answers: list[Answer] = []
         while len(answers) < len(requests):
-            alike = _alike(requests[len(answers) : len(answers) + self.batch_size])
-            answers += [Answer(text=text) for text in self._write(alike)]
+            batch = alike(requests[len(answers) : len(answers) + self.batch_size])
+            answers += [Answer(text=text) for text in self._batches.answer(self._write, batch)]
         return answers
 
     def _write(self, requests: Sequence[Request]) -> list[str]:
         generation = requests[0].generation
         drawing = generation if generation.get("do_sample") else None
         seed = stable_seed("recipe part", *(f"{one.image.fingerprint()} {one.question}" for one in requests))
-        try:
-            return self.model.write(
-                [PictureAsked(one.image.open, one.question) for one in requests],
-                limit=generation.get("max_new_tokens"),
-                drawing=drawing,
-                seed=seed,
-            )
-        except torch.OutOfMemoryError:
-            if not self._halves or len(requests) == 1:
-                raise
-        # Outside of the handler: the exception holds the tensors of the failed batch.
-        torch.cuda.empty_cache()
-        self.batch_size = half = (len(requests) + 1) // 2
-        return [*self._write(requests[:half]), *self._write(requests[half:])]
-
-
-def _alike(requests: Sequence[Request]) -> Sequence[Request]:
-    """The first of the requests that are to be generated in the same way."""
-    count = 1
-    while count < len(requests) and requests[count].generation == requests[0].generation:
-        count += 1
-    return requests[:count]
+        return self.model.write(
+            [PictureAsked(one.image.open, one.question) for one in requests],
+            limit=generation.get("max_new_tokens"),
+            drawing=drawing,
+            seed=seed,
+        )
 
 
 __all__ = ["RecipePart"]

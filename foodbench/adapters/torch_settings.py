@@ -1,8 +1,9 @@
-"""What users set for models that run here: device, dtype, batch size."""
+"""What users set for models that run here: checkpoint, device, dtype, batch size."""
 
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import torch
 
@@ -10,6 +11,17 @@ from foodbench.core.errors import UsageError
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 _SHORT_DTYPES = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
+
+
+def chosen_checkpoint(checkpoint: str | Path | None, pretrained: str | Path | None) -> str | Path | None:
+    """The checkpoint under either name of the setting; None if there is none.
+
+    Raises:
+        UsageError: it is given under both.
+    """
+    if checkpoint is not None and pretrained is not None:
+        raise UsageError("checkpoint and pretrained are the same setting.", hint="Give one of them.")
+    return checkpoint or pretrained
 
 
 def chosen_device(name: str) -> torch.device:

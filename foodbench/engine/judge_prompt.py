@@ -10,13 +10,13 @@ A reply is read only if it says one rating clearly. Anything else is "not rated"
 from __future__ import annotations
 
 import json
-import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from foodbench.core.hashing import fingerprint
+from foodbench.core.json_text import finite_number, objects_in
 from foodbench.core.printable import printable
 from foodbench.core.types import well_formed
 from foodbench.metrics.ratings import HIGHEST, LOWEST
@@ -54,7 +54,6 @@ PROMPT_DIGEST = fingerprint([SYSTEM, list(FIELDS), MAX_CHARACTERS, dict(GENERATI
 """Identity of the way of asking; ratings asked in another way are another rater's."""
 
 _REASON_CHARACTERS = 1000
-_OBJECTS_TRIED = 50
 _NUMBER = re.compile(r"\d{1,2}(?:\.\d{1,6})?", re.ASCII)
 _WANTED = "rating"
 
@@ -101,7 +100,7 @@ def read_reply(reply: str) -> Verdict:
     Several objects with the same rating are one statement; with different ones they are none (a judge that quotes the
     answer may quote a rating in it).
     """
-    found = [plain for plain in _objects(without_reasoning(reply)[:MAX_CHARACTERS]) if _WANTED in plain]
+    found = list(objects_in(without_reasoning(reply)[:MAX_CHARACTERS], lambda plain: _WANTED in plain))
     if not found:
         return Verdict(None, error=f"no JSON object with a rating: {printable(reply.strip(), limit=200) or '(empty)'}")
     ratings: list[float] = []
@@ -117,28 +116,9 @@ def read_reply(reply: str) -> Verdict:
     return Verdict(ratings[0], well_formed(reason)[:_REASON_CHARACTERS] if isinstance(reason, str) else "")
 
 
-def _objects(text: str) -> Iterator[Mapping[str, Any]]:
-    """The outermost JSON objects in a text; of one without a rating also those inside it."""
-    decoder = json.JSONDecoder()
-    position = text.find("{")
-    for _ in range(_OBJECTS_TRIED):
-        if position < 0:
-            return
-        end = position + 1
-        try:
-            plain, behind = decoder.raw_decode(text, position)
-        except (ValueError, RecursionError):
-            pass
-        else:
-            yield plain
-            end = behind if _WANTED in plain else end
-        position = text.find("{", end)
-
-
 def _number(value: Any) -> float | None:
     """A rating as a number; None if it is none, or out of range."""
     if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
         value = float(value)
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return None
-    return float(value) if LOWEST <= value <= HIGHEST and math.isfinite(value) else None
+    number = finite_number(value)
+    return number if number is not None and LOWEST <= number <= HIGHEST else None

@@ -20,6 +20,7 @@ from foodbench.data.roots import DatasetChoice, resolve
 from foodbench.engine import scoring
 from foodbench.engine.rated import with_ratings
 from foodbench.engine.references import measure_references
+from foodbench.runs.faults import place_of
 from foodbench.runs.history import Changes, came_from, changes_between, keep
 from foodbench.runs.provenance import collect, now
 from foodbench.runs.ratings import ratings_path
@@ -457,7 +458,7 @@ def _fault(line: Any, error: ValidationError) -> str:
         named = " and ".join(repr(name) for name in unknown[:5])
         return f"unknown {'field' if len(unknown) == 1 else 'fields'} {named}."
     first = error.errors()[0]
-    return f"field '{'.'.join(map(str, first['loc']))}': {first['msg']}."
+    return f"field '{place_of(first, '')}': {first['msg']}."
 
 
 def _answer_text(record: PredictionRecord) -> str:

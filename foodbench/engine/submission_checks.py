@@ -15,7 +15,6 @@ from typing import Any, Literal
 
 from foodbench.core.errors import DataCorrupt, DataMissing, FoodbenchError
 from foodbench.core.printable import printable
-from foodbench.core.types import Score
 from foodbench.core.wording import counted
 from foodbench.data.roots import DatasetChoice, resolve
 from foodbench.engine import scoring
@@ -354,10 +353,7 @@ def _recomputed(task: FoodTask, files: TaskFiles, reports: Path, missing: DataMi
                 f"its {name} is {printable(found, limit=80)}; in the report {report} it is {expected}.",
                 "The questions are not those that others have answered: use an unchanged copy of the dataset.",
             )
-    scores = [
-        Score(each.sample_id, each.cluster, each.parsed, each.values, each.detail, each.error)
-        for each in files.records.values()
-    ]
+    scores = [each.score() for each in files.records.values()]
     try:
         values = summarise(task.metrics, scores)
     except FoodbenchError as error:

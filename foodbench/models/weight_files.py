@@ -11,7 +11,7 @@ WEIGHTS_INDEX = "model.safetensors.index.json"
 _UNSAFE_SUFFIXES = frozenset({".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt"})
 
 
-def weight_files(folder: Path, *, convert: str) -> list[Path]:
+def weight_files(folder: Path, *, convert: str = "Save the model again with safe_serialization=True.") -> list[Path]:
     """The weight files of a checkpoint folder, the index of shards before them.
 
     Args:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from foodbench.core.errors import DataCorrupt
 from foodbench.core.files import open_regular
+from foodbench.runs.faults import first_fault
 
 SCHEMA = "foodbench.diagnosis/1"
 Verdict = Literal[
@@ -140,9 +141,7 @@ def read_diagnosis(path: Path) -> Diagnosis:
     except OSError as error:
         raise DataCorrupt(f"Cannot read {path}: {error.strerror}.", hint=hint) from error
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "top level"
-        raise DataCorrupt(f"{path} is no diagnosis: {where}: {first['msg']}.", hint=hint) from error
+        raise DataCorrupt(f"{path} is no diagnosis: {first_fault(error)}.", hint=hint) from error
     except (ValueError, RecursionError) as error:
         raise DataCorrupt(f"{path} is not valid JSON.", hint=hint) from error
     if found.schema_ != SCHEMA:

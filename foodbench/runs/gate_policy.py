@@ -22,6 +22,7 @@ from foodbench.core.errors import UsageError
 from foodbench.core.files import open_regular
 from foodbench.core.printable import printable
 from foodbench.metrics.aggregate import Metric
+from foodbench.runs.faults import place_of
 from foodbench.tasks.base import FoodTask
 
 POLICY_FILE = "gate.toml"
@@ -265,7 +266,7 @@ def _read(path: Path, kind: type[Model], limit: int) -> Model:
 def _fault(error: ValidationError) -> str:
     """The first fault with its place and the value that was found."""
     first: Any = error.errors()[0]
-    where = ".".join(map(str, first["loc"])) or "the file"
+    where = place_of(first, "the file")
     if first["type"] == "extra_forbidden":
         return f"unknown key '{printable(where, limit=120)}'"
     message = first["msg"].removeprefix("Value error, ")

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from foodbench.core.errors import DataCorrupt
 from foodbench.core.files import numbered_json_lines
+from foodbench.runs.faults import first_fault
 from foodbench.runs.schema import RatingRecord
 from foodbench.runs.store import RATINGS, TaskFolder
 
@@ -57,10 +58,8 @@ def read_ratings(folder: TaskFolder) -> list[RatingRecord]:
         try:
             records.append(RatingRecord.model_validate(line))
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(map(str, first["loc"])) or "record"
             raise DataCorrupt(
-                f"{path}, line {number}: not a rating ({where}: {first['msg']}).",
+                f"{path}, line {number}: not a rating ({first_fault(error, 'record')}).",
                 hint="It was written by another version of foodbench or edited; restore the file.",
             ) from error
     return records

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from foodbench.core.registry import import_object
+from foodbench.core.types import Score
 
 SCHEMA_VERSION = 1
 
@@ -55,6 +56,10 @@ class SampleRecord(_Strict):
     error: str | None = Field(default=None, description="Why the answer could not be read or scored.")
     tokens: dict[str, int] | None = Field(default=None, description="Token counts, where the model reports them.")
     time: SampleTime = Field(default_factory=SampleTime)
+
+    def score(self) -> Score:
+        """What it earned, as metrics take it."""
+        return Score(self.sample_id, self.cluster, self.parsed, self.values, self.detail, self.error)
 
 
 class TaskIdentity(_Strict):

@@ -19,6 +19,7 @@ from foodbench.core.errors import DataCorrupt, DataMissing, RunIncomplete, Stora
 from foodbench.core.files import atomic_write, clear_temporaries, file_lock, numbered_json_lines, open_regular
 from foodbench.core.hashing import canonical_json
 from foodbench.core.printable import printable
+from foodbench.runs.faults import told
 from foodbench.runs.schema import SCHEMA_VERSION, RunFile, SampleIds, SampleRecord, TaskResult
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -66,9 +67,8 @@ def _read_model(path: Path, kind: type[Model]) -> Model:
                 f"{SCHEMA_VERSION}.",
                 hint="It was written by another version of foodbench: use that one, or run the task again.",
             ) from error
-        where = ".".join(map(str, first["loc"])) or "top level"
         raise DataCorrupt(
-            f"{path} is not a valid {kind.__name__}: {where}: {first['msg']}.",
+            f"{path} is not a valid {kind.__name__}: {told(first)}.",
             hint="It was written by another version of foodbench or edited; run again with --fresh.",
         ) from error
 

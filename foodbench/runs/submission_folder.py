@@ -25,6 +25,7 @@ from foodbench.core.errors import UsageError
 from foodbench.core.files import open_regular
 from foodbench.core.hashing import fingerprint
 from foodbench.core.printable import printable
+from foodbench.runs.faults import place_of
 from foodbench.runs.schema import SampleRecord
 from foodbench.runs.submission_schema import (
     CARD,
@@ -291,7 +292,7 @@ def validated(kind: type[Model], plain: Any, shown: str) -> Model:
         return kind.model_validate(plain, strict=True)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False, include_context=False)[0]
-        where = ".".join(map(str, first["loc"])) or "top level"
+        where = place_of(first)
         wrong = "unknown key" if first["type"] == "extra_forbidden" else printable(first["msg"], limit=300)
         raise SubmissionRefused(
             f"{shown}: {printable(where, limit=120)}: {wrong}.",

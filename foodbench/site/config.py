@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from foodbench.core.errors import DataCorrupt
 from foodbench.core.files import open_regular
+from foodbench.runs.faults import first_fault
 from foodbench.runs.submission_schema import CARD, SubmissionCard
 from foodbench.site.reports import submission_name
 
@@ -133,10 +134,8 @@ def read_yaml(path: Path, kind: type[Model]) -> Model:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise DataCorrupt(f"Cannot read {path}: {' '.join(str(error).split())}.", hint="Mend the file.") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "top level"
         raise DataCorrupt(
-            f"{path} is not a valid {kind.__name__}: {where}: {first['msg']}.",
+            f"{path} is not a valid {kind.__name__}: {first_fault(error)}.",
             hint="docs/leaderboard.md says what the file holds.",
         ) from error
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from baselines.common.readme_tables import BEGIN, END
 from baselines.foodlmm import compare
-from baselines.foodlmm.compare import BEGIN, END, README, ROWS, STAGES, TABLE_X, Row, main, markdown, value_of
+from baselines.foodlmm.compare import README, ROWS, STAGES, TABLE_X, Row, main, markdown, value_of
 from tests.conftest import REPOSITORY
 
 

@@ -120,17 +120,7 @@ def write_report(
     model = ModelIdentity(spec=spec, identity=f"{spec}:{name}")
     statuses = {}
     for versioned, (identity, dataset, metrics, headline, records) in contents.items():
-        scores = [
-            Score(
-                sample_id=record.sample_id,
-                cluster=record.cluster,
-                parsed=record.parsed,
-                values=record.values,
-                detail=record.detail,
-                error=record.error,
-            )
-            for record in records
-        ]
+        scores = [record.score() for record in records]
         result = TaskResult(
             task=identity,
             dataset=dataset,

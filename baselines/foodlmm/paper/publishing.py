@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -12,11 +11,11 @@ from torch import nn
 from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
 from transformers import GenerationConfig
 
+from baselines.common.curves import panels_in_a_row
+from baselines.common.publishing import versions
 from baselines.foodlmm.paper.building import ADAPTER
 from baselines.foodlmm.paper.settings import LoraSettings
-from baselines.foodlmm.publish import versions
 from foodbench.core.errors import CheckpointError
-from foodbench.core.files import atomic_write
 from foodbench.models.foodlmm import FoodLMMConfig, FoodLMMForConditionalGeneration, FoodLMMProcessor
 
 _DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}
@@ -101,22 +100,13 @@ def draw_curve(rows: Sequence[Mapping[str, float]], path: Path) -> None:
         rows: of the log.
         path: of the picture.
     """
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(1, 2, figsize=(12, 4.2), constrained_layout=True)
-    for axis, names in zip(axes, (("text", "bce", "dice", "nutrition", "total"), ("rate", "norm")), strict=True):
-        for name in names:
-            # A loss that no micro-batch of the window had is zero, which a logarithmic axis cannot show.
-            points = [(row["step"], row[name]) for row in rows if row[name] > 0]
-            if points:
-                axis.plot(*zip(*points, strict=True), label=name, linewidth=1.2)
-        axis.set(title=", ".join(names), xlabel="step", yscale="log")
-        axis.legend(fontsize=8)
-        axis.grid(alpha=0.3)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=110)
-    pyplot.close(figure)
-    atomic_write(path, buffer.getvalue())
+    panels = (("text", "bce", "dice", "nutrition", "total"), ("rate", "norm"))
+    with panels_in_a_row(path, len(panels), width=6) as axes:
+        for axis, names in zip(axes, panels, strict=True):
+            for name in names:
+                # A loss that no micro-batch of the window had is zero, which a logarithmic axis cannot show.
+                points = [(row["step"], row[name]) for row in rows if row[name] > 0]
+                if points:
+                    axis.plot(*zip(*points, strict=True), label=name, linewidth=1.2)
+            axis.set(title=", ".join(names), xlabel="step", yscale="log")
+            axis.legend(fontsize=8)

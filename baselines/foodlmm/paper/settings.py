@@ -5,23 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from baselines.common.sections import Positive, Rate, Section
+from baselines.common.yaml_file import load_recipe
 from baselines.foodlmm.paper.examples import Architecture
-from baselines.foodlmm.settings import load_recipe
 from foodbench.core.errors import UsageError
 
-Positive = Annotated[int, Field(gt=0)]
-Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class LossWeights(_Section):
+class LossWeights(Section):
     """The effective weights: of a micro-batch's loss in the released code, all factors multiplied.
 
     Attributes:
@@ -38,7 +33,7 @@ class LossWeights(_Section):
     squared: Weight = 0.001
 
 
-class LoraSettings(_Section):
+class LoraSettings(Section):
     """Low-rank adapters on the language model's query and value projections."""
 
     rank: Positive = 8
@@ -46,7 +41,7 @@ class LoraSettings(_Section):
     dropout: Share = 0.05
 
 
-class ModelSettings(_Section):
+class ModelSettings(Section):
     """What is trained, and in which precision.
 
     Attributes:
@@ -68,7 +63,7 @@ class ModelSettings(_Section):
     lora: LoraSettings = LoraSettings()
 
 
-class OptimiserSettings(_Section):
+class OptimiserSettings(Section):
     """AdamW with linear warm-up from 0 and linear decay to 0.
 
     Attributes:
@@ -116,7 +111,7 @@ class OptimiserSettings(_Section):
         return self.batch // (self.micro_batch * devices)
 
 
-class TrainSettings(_Section):
+class TrainSettings(Section):
     """A whole run.
 
     Attributes:
@@ -139,7 +134,7 @@ class TrainSettings(_Section):
     model: ModelSettings = ModelSettings()
     optimiser: OptimiserSettings
     losses: LossWeights = LossWeights()
-    data: dict[str, Any] = {}
+    data: dict[str, Any] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _consistent(self) -> TrainSettings:

@@ -25,7 +25,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 os.environ.setdefault("GOMP_SPINCOUNT", "0")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
-from foodbench.core.errors import FoodbenchError
+from baselines.common.command import command
 
 if TYPE_CHECKING:
     from baselines.foodlmm.paper.settings import TrainSettings
@@ -80,8 +80,8 @@ def run(config: Path, out: Path, start_from: Path | None) -> None:
 
 def _record(settings: TrainSettings, trainer: Trainer, seconds: float) -> None:
     """Write `training.json` into each published folder."""
+    from baselines.common.publishing import save_training_record
     from baselines.foodlmm.paper.publishing import paper_versions
-    from baselines.foodlmm.publish import save_training_record
     from foodbench.adapters.foodlmm import weight_files
     from foodbench.core.hashing import sha256_file
 
@@ -104,15 +104,11 @@ def _record(settings: TrainSettings, trainer: Trainer, seconds: float) -> None:
         )
 
 
-def main(argv: list[str] | None = None) -> int:
+@command
+def main(argv: list[str] | None = None) -> None:
     """Entry point; returns the exit code."""
     arguments = _arguments(argv)
-    try:
-        run(arguments.config, arguments.out, arguments.start_from)
-    except FoodbenchError as error:
-        sys.stderr.write(f"{error}\n")
-        return int(error.exit_code)
-    return 0
+    run(arguments.config, arguments.out, arguments.start_from)
 
 
 if __name__ == "__main__":

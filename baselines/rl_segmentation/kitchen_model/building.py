@@ -15,17 +15,9 @@ from transformers import (
     Qwen2VLVideoProcessor,
 )
 
+from baselines.common.qwen_tokenizer import IMAGE_TOKEN, PAD, TURN_END, VIDEO_TOKEN, VISION_END, VISION_START
 from baselines.rl_segmentation.kitchen_model.settings import ShapeSettings
-from baselines.rl_segmentation.kitchen_model.tokenizer import (
-    IMAGE_TOKEN,
-    PAD,
-    TURN_END,
-    VIDEO_TOKEN,
-    VISION_END,
-    VISION_START,
-    number_tokens,
-    train_tokenizer,
-)
+from baselines.rl_segmentation.kitchen_model.tokenizer import number_tokens, train_tokenizer
 from foodbench.models.qwen_seg.prompting import SYSTEM
 
 CHAT_TEMPLATE = (

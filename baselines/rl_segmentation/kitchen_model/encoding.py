@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from baselines.common.qwen_tokenizer import IMAGE_TOKEN, TURN_END
 from baselines.rl_segmentation.kitchen_model.building import number_ids
 from baselines.rl_segmentation.kitchen_model.examples import Example, position, sentence
-from baselines.rl_segmentation.kitchen_model.tokenizer import IMAGE_TOKEN, TURN_END
 from foodbench.models.qwen_seg.prompting import SHORT_PROMPT, messages
 from foodbench.models.qwen_seg.references import Reference
 

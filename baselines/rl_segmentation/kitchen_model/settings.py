@@ -5,21 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from baselines.foodlmm.settings import DataSettings, load_recipe
+from baselines.common.sections import Positive, Section, Share, known_families
+from baselines.common.yaml_file import load_recipe
+from baselines.foodlmm.settings import DataSettings
 from baselines.rl_segmentation.kitchen_model.examples import FAMILIES
 
-Positive = Annotated[int, Field(gt=0)]
 Rate = Annotated[float, Field(gt=0)]
-Share = Annotated[float, Field(ge=0, le=1)]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class ShapeSettings(_Section):
+class ShapeSettings(Section):
     """Shapes of the model, in Qwen2.5-VL's terms.
 
     Attributes:
@@ -64,7 +60,7 @@ class ShapeSettings(_Section):
         return self
 
 
-class StageSettings(_Section):
+class StageSettings(Section):
     """One stage's schedule: linear warm-up, then linear decay to `final_share` of the learning rate.
 
     Attributes:
@@ -120,13 +116,10 @@ class AnswerSettings(StageSettings):
     @field_validator("families")
     @classmethod
     def _known(cls, families: dict[str, float]) -> dict[str, float]:
-        unknown = sorted(set(families) - set(FAMILIES))
-        if unknown or not families:
-            raise ValueError(f"unknown families {unknown}; known: {', '.join(FAMILIES)}")
-        return families
+        return known_families(families, FAMILIES)
 
 
-class SftSettings(_Section):
+class SftSettings(Section):
     """A whole run.
 
     Attributes:
@@ -161,10 +154,5 @@ class SftSettings(_Section):
 
 
 def load_settings(path: Path) -> SftSettings:
-    """Read a recipe.
-
-    Raises:
-        DataMissing: no such file.
-        UsageError: not YAML, or wrong keys or values.
-    """
+    """Read a recipe; raises as `load_recipe`."""
     return load_recipe(path, SftSettings, hint="See baselines/rl_segmentation/kitchen_model/settings.py.")

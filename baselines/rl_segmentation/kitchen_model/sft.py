@@ -22,7 +22,7 @@ os.environ.setdefault("GOMP_SPINCOUNT", "0")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
-from foodbench.core.errors import FoodbenchError
+from baselines.common.command import command
 
 if TYPE_CHECKING:
     from baselines.rl_segmentation.kitchen_model.measuring import Examiner
@@ -101,7 +101,7 @@ def publish(
     seconds: dict[str, float],
 ) -> None:
     """Write a checkpoint with the record of its training."""
-    from baselines.foodlmm.publish import save_training_record, versions
+    from baselines.common.publishing import save_training_record, versions
     from baselines.rl_segmentation.kitchen_model.publish import save_checkpoint
     from foodbench.core.hashing import sha256_file
 
@@ -128,7 +128,8 @@ def _training_seconds(log: list[dict[str, Any]]) -> float:
     return sum(record["step"] / record["steps_per_second"] for record in last.values())
 
 
-def main(argv: list[str] | None = None) -> int:
+@command
+def main(argv: list[str] | None = None) -> None:
     """Entry point; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--config", type=Path, required=True, help="a recipe of baselines/rl_segmentation/kitchen")
@@ -136,12 +137,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--cache", type=Path, help="folder for rendered plates (default: OUT/plates)")
     parser.add_argument("--workers", type=int, default=2, help="processes that render plates")
     arguments = parser.parse_args(argv)
-    try:
-        run(arguments.config, arguments.out, arguments.cache, arguments.workers)
-    except FoodbenchError as error:
-        sys.stderr.write(f"{error}\n")
-        return int(error.exit_code)
-    return 0
+    run(arguments.config, arguments.out, arguments.cache, arguments.workers)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from baselines.common.muon_and_adam import learning_rate
 from baselines.foodlmm.plates import Plates
 from baselines.foodlmm.progress import Reporter
 from baselines.rl_segmentation.kitchen_model.batches import BatchSource, Half, Scene
@@ -22,7 +23,7 @@ from baselines.rl_segmentation.kitchen_model.forward import BoxHead, Probe, Read
 from baselines.rl_segmentation.kitchen_model.losses import answer_loss, box_loss, seeing_losses
 from baselines.rl_segmentation.kitchen_model.measuring import Examiner
 from baselines.rl_segmentation.kitchen_model.places import Places
-from baselines.rl_segmentation.kitchen_model.schedule import Optimizers, learning_rate
+from baselines.rl_segmentation.kitchen_model.schedule import Optimizers
 from baselines.rl_segmentation.kitchen_model.settings import AnswerSettings, SftSettings, StageSettings
 from foodbench.core.errors import CheckpointError, FoodbenchError
 from foodbench.core.files import AppendLog, atomic_write, read_json_lines

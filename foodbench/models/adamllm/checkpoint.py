@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from foodbench.core.errors import CheckpointError
 from foodbench.core.files import atomic_write_json
-from foodbench.core.hashing import fingerprint, sha256_file
 from foodbench.models.adamllm.families import Family, family_of
-from foodbench.models.qwen_seg.checkpoint import checkpoint_folder, quiet, weight_files
+from foodbench.models.pretrained import reading, refuse_gaps
+from foodbench.models.qwen_seg.checkpoint import checkpoint_folder
+from foodbench.models.settings_file import CheckpointSettings
+from foodbench.models.weight_files import weight_files
 
 KITCHEN_CHECKPOINT = Path(__file__).parent / "kitchen"
 """The small checkpoint that the package carries, post-trained on rendered plates (`baselines/adamllm`)."""
@@ -28,11 +29,10 @@ RELEASED: Mapping[str, str] = {
     "biomed-llama-3.2-11b": "AdaptLLM/biomed-Llama-3.2-11B-Vision-Instruct",
 }
 """Short names of the released checkpoints. The one of Qwen2.5-VL came after the paper."""
-_RECORD = "training.json"
 Positive = Annotated[int, Field(gt=0)]
 
 
-class AskingSettings(BaseModel):
+class AskingSettings(CheckpointSettings):
     """How a checkpoint is asked; what is None follows its family (`families.FAMILIES`).
 
     Attributes:
@@ -42,7 +42,7 @@ class AskingSettings(BaseModel):
         max_new_tokens: limit of an answer, where a task allows more.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    settings_file = SETTINGS_FILE
 
     grid: Positive | None = None
     min_pixels: Positive | None = None
@@ -55,21 +55,6 @@ class AskingSettings(BaseModel):
         if self.min_pixels and self.max_pixels and self.min_pixels > self.max_pixels:
             raise ValueError(f"min_pixels ({self.min_pixels}) is more than max_pixels ({self.max_pixels})")
         return self
-
-    @classmethod
-    def read(cls, folder: Path) -> AskingSettings:
-        """The settings of a checkpoint folder; the family's if it has no such file.
-
-        Raises:
-            CheckpointError: the file is damaged.
-        """
-        path = folder / SETTINGS_FILE
-        if not path.is_file():
-            return cls()
-        try:
-            return cls.model_validate(json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError, RecursionError, ValidationError) as error:
-            raise CheckpointError(f"{path} cannot be used: {type(error).__name__}.", hint="Copy it anew.") from error
 
     def write(self, folder: Path) -> None:
         """Write the settings into a checkpoint folder."""
@@ -101,24 +86,6 @@ def checkpoint_of(name: str | Path | None) -> str | Path:
     return name if Path(name).is_dir() else RELEASED.get(str(name).lower(), name)
 
 
-def identity_of(name: str | Path, folder: Path) -> str:
-    """What a checkpoint's answers depend on: the hash of its files, or a repository's commit.
-
-    Args:
-        name: as it was given.
-        folder: what `checkpoint_folder` made of it.
-
-    Raises:
-        CheckpointError: it has no weights that can be used.
-    """
-    weights = weight_files(folder)
-    if not Path(name).is_dir():
-        return f"{name}@{folder.name}"  # the Hub's cache has one folder per commit, named by it
-    others = [path for each in ("*.json", "*.jinja", "*.txt") for path in sorted(folder.glob(each))]
-    decisive = [path for path in dict.fromkeys([*weights, *others]) if path.name != _RECORD]
-    return fingerprint({path.name: sha256_file(path) for path in decisive})
-
-
 def load_model(
     name: str | Path, settings: AskingSettings | None = None, dtype: Any = None, device: Any = None
 ) -> tuple[Any, Any, Family]:
@@ -134,7 +101,6 @@ def load_model(
         CheckpointError: anything about the files is wrong, or it is another kind of model.
     """
     import torch
-    from safetensors import SafetensorError
     from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
 
     folder = checkpoint_folder(name)
@@ -142,24 +108,18 @@ def load_model(
     settings = settings or AskingSettings.read(folder)
     hint = "The checkpoint is damaged or incomplete; copy it anew."
     fixed = {"local_files_only": True, "trust_remote_code": False}
-    try:
-        with quiet():
-            family = family_of(AutoConfig.from_pretrained(folder, **fixed).model_type)
-            processor = AutoProcessor.from_pretrained(folder, padding_side="left", **fixed)
-            model, report = AutoModelForImageTextToText.from_pretrained(
-                folder,
-                dtype=dtype or torch.float32,
-                use_safetensors=True,
-                ignore_mismatched_sizes=True,  # they are refused below, by name
-                output_loading_info=True,
-                **fixed,
-            )
-    except (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, SafetensorError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise CheckpointError(f"Cannot load {folder}: {type(error).__name__}: {reason}", hint=hint) from error
-    wrong = [*sorted(report["missing_keys"]), *(key for key, *_ in report["mismatched_keys"])]
-    if wrong:
-        raise CheckpointError(f"{folder}: {len(wrong)} weights are missing or do not fit, e.g. {wrong[0]}.", hint=hint)
+    with reading(folder, hint):
+        family = family_of(AutoConfig.from_pretrained(folder, **fixed).model_type)
+        processor = AutoProcessor.from_pretrained(folder, padding_side="left", **fixed)
+        model, report = AutoModelForImageTextToText.from_pretrained(
+            folder,
+            dtype=dtype or torch.float32,
+            use_safetensors=True,
+            ignore_mismatched_sizes=True,  # they are refused below, by name
+            output_loading_info=True,
+            **fixed,
+        )
+    refuse_gaps(folder, report, hint)
     processor.tokenizer.padding_side = "left"
     limits = pixel_limits(settings, family)
     if limits is not None:
@@ -187,7 +147,6 @@ __all__ = [
     "SETTINGS_FILE",
     "AskingSettings",
     "checkpoint_of",
-    "identity_of",
     "load_model",
     "pixel_limits",
 ]

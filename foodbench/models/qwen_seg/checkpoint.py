@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from foodbench.core.errors import CheckpointError
 from foodbench.core.hashing import fingerprint, sha256_file
+from foodbench.models.pretrained import read_image_text_model, refuse_misfits
 from foodbench.models.qwen_seg.grid import PAPER_GRID
 from foodbench.models.qwen_seg.prompting import PAPER_PROMPT
-from foodbench.models.weight_files import weight_files as models_weight_files
+from foodbench.models.weight_files import weight_files
 
 KITCHEN_CHECKPOINT = Path(__file__).parent / "kitchen"
 """The small checkpoint that the package carries, trained on rendered plates (`baselines/rl_segmentation`)."""
@@ -111,15 +110,6 @@ def checkpoint_folder(name: str | Path) -> Path:
         ) from error
 
 
-def weight_files(folder: Path) -> list[Path]:
-    """The weight files of a checkpoint folder.
-
-    Raises:
-        CheckpointError: as `foodbench.models.weight_files.weight_files`.
-    """
-    return models_weight_files(folder, convert="Save the model again with safe_serialization=True.")
-
-
 def checkpoint_identity(name: str | Path, folder: Path) -> str:
     """What a checkpoint's answers depend on: the hash of its files, or a repository's commit.
 
@@ -166,56 +156,14 @@ def load_model(name: str | Path, dtype: Any = None, device: Any = None) -> tuple
 
 def _read(folder: Path, dtype: Any, device_map: Any) -> tuple[Any, Any]:
     """Model and processor as the files have them, checked to belong together."""
-    from safetensors import SafetensorError
-    from transformers import AutoModelForImageTextToText, AutoProcessor
-
     hint = "The checkpoint is damaged, incomplete, or not a Qwen2.5-VL; copy it anew."
-    try:
-        with quiet():
-            model, report = AutoModelForImageTextToText.from_pretrained(
-                folder,
-                dtype=dtype,
-                device_map=device_map,
-                use_safetensors=True,
-                local_files_only=True,
-                trust_remote_code=False,
-                ignore_mismatched_sizes=True,  # they are refused below, by name
-                output_loading_info=True,
-            )
-            processor = AutoProcessor.from_pretrained(
-                folder, padding_side="left", local_files_only=True, trust_remote_code=False
-            )
-    except (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, SafetensorError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise CheckpointError(f"Cannot load {folder}: {type(error).__name__}: {reason}", hint=hint) from error
+    model, processor, report = read_image_text_model(folder, hint, dtype, device_map)
     if model.config.model_type != _ARCHITECTURE:
         raise CheckpointError(f"{folder} holds a {model.config.model_type}, not a Qwen2.5-VL.", hint=hint)
     if processor.image_token_id != model.config.image_token_id:
         raise CheckpointError(f"{folder}: config.json and tokenizer disagree about the picture's token.", hint=hint)
-    problems = [
-        *(f"{key} is missing" for key in sorted(report["missing_keys"])),
-        *(f"{key} is not of this model" for key in sorted(report["unexpected_keys"])),
-        *(f"{key} has the shape {tuple(found)}, not {tuple(own)}" for key, found, own in report["mismatched_keys"]),
-    ]
-    if problems:
-        raise CheckpointError(f"{folder}: {len(problems)} weights do not fit, e.g. {problems[0]}.", hint=hint)
+    refuse_misfits(folder, report, hint)
     return model, processor
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Keep transformers' bar over the reading of tensors, and its table of those that do not fit, off the terminal."""
-    from transformers.utils import logging
-
-    shown, verbosity = logging.is_progress_bar_enabled(), logging.get_verbosity()
-    logging.disable_progress_bar()
-    logging.set_verbosity_error()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(verbosity)
-        if shown:
-            logging.enable_progress_bar()
 
 
 __all__ = [
@@ -224,6 +172,4 @@ __all__ = [
     "checkpoint_folder",
     "checkpoint_identity",
     "load_model",
-    "quiet",
-    "weight_files",
 ]

@@ -13,6 +13,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from foodbench.core.json_text import finite_number
+from foodbench.models.tagged import between, matches_pattern
+
 MAX_REFERENCES = 120
 """More references in one answer are not read; the cap of VisionReasoner's released code."""
 
@@ -24,7 +27,6 @@ _MAX_LABEL = 200
 _SENTENCE = re.compile(r"\bThe ([^.!?\n]{1,60}?) (?:is|are) ([^.!?\n]*)")
 _DENIAL = re.compile(r"\b(?:not|no|nowhere|absent|missing)\b")
 _MAX_REASONING = 20_000
-_BETWEEN = re.compile(r"</think>\s*<answer>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +75,8 @@ def parse_answer(text: str) -> ParsedAnswer:
     """
     if len(text) > MAX_CHARACTERS:
         return ParsedAnswer(None, None, (), 0, f"the text has {len(text):,} characters (limit {MAX_CHARACTERS:,})")
-    think, end = _between(text, "<think>", "</think>", 0)
-    answer, _ = _between(text, "<answer>", "</answer>", end)
+    think, end = between(text, "<think>", "</think>")
+    answer, _ = between(text, "<answer>", "</answer>", end)
     if answer is None:
         return ParsedAnswer(think, None, (), 0, "there is no <answer>...</answer>")
     try:
@@ -121,22 +123,9 @@ def format_answer(think: str, references: Sequence[Reference]) -> str:
 def is_strict(text: str) -> bool:
     r"""Whether a text is one reasoning block, blanks at most, one answer block, and nothing else.
 
-    The same as a full match of `<think>.*?</think>\s*<answer>.*?</answer>` over lines (VisionReasoner's code), in
-    linear time: that expression takes quadratic time on texts with many tags.
+    The same as a full match of `<think>.*?</think>\s*<answer>.*?</answer>` over lines (VisionReasoner's code).
     """
-    if not text.startswith("<think>") or not text.endswith("</answer>"):
-        return False
-    border = _BETWEEN.search(text, len("<think>"))
-    return border is not None and border.end() <= len(text) - len("</answer>")
-
-
-def _between(text: str, opening: str, closing: str, start: int) -> tuple[str | None, int]:
-    """The text between the first two such tags from `start` on, and where the closing one ends; `start` if none."""
-    first = text.find(opening, start)
-    last = text.find(closing, first + len(opening)) if first >= 0 else -1
-    if last < 0:
-        return None, start
-    return text[first + len(opening) : last], last + len(closing)
+    return matches_pattern(text, strict=True)
 
 
 def _reference(item: Any) -> Reference | None:
@@ -156,13 +145,8 @@ def _numbers(values: Any, count: int) -> list[float] | None:
         return None
     numbers = []
     for value in values:
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            return None
-        try:
-            number = float(value)
-        except OverflowError:  # JSON has integers of any length
-            return None
-        if not math.isfinite(number):
+        number = finite_number(value)
+        if number is None:
             return None
         numbers.append(number)
     return numbers

@@ -24,9 +24,11 @@ import numpy as np
 from foodbench.core.errors import CheckpointError, UsageError
 from foodbench.core.hashing import sha256_file
 from foodbench.core.registry import import_object
-from foodbench.models.qwen_seg.checkpoint import checkpoint_folder, checkpoint_identity, quiet, weight_files
+from foodbench.models.pretrained import reading
+from foodbench.models.qwen_seg.checkpoint import checkpoint_folder, checkpoint_identity
 from foodbench.models.qwen_seg.colour_flood import ColourFlood
 from foodbench.models.qwen_seg.references import Reference
+from foodbench.models.weight_files import weight_files
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -84,22 +86,17 @@ class Sam2Segmenter:
     @cached_property
     def _loaded(self) -> tuple[Any, Any]:
         import torch
-        from safetensors import SafetensorError
         from transformers import Sam2Model, Sam2Processor
 
         weight_files(self._folder)
         dtype = getattr(torch, self._dtype) if isinstance(self._dtype, str) else self._dtype
         hint = "The checkpoint is damaged, incomplete, or not a SAM 2; copy it anew."
-        try:
-            with quiet():
-                # By their classes: for the released weights transformers' Auto classes give the model for videos.
-                model, report = Sam2Model.from_pretrained(
-                    self._folder, dtype=dtype, use_safetensors=True, local_files_only=True, output_loading_info=True
-                )
-                processor = Sam2Processor.from_pretrained(self._folder, local_files_only=True)
-        except (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, SafetensorError) as error:
-            reason = " ".join(str(error).split())[:200]
-            raise CheckpointError(f"Cannot load {self._folder}: {type(error).__name__}: {reason}", hint=hint) from error
+        with reading(self._folder, hint):
+            # By their classes: for the released weights transformers' Auto classes give the model for videos.
+            model, report = Sam2Model.from_pretrained(
+                self._folder, dtype=dtype, use_safetensors=True, local_files_only=True, output_loading_info=True
+            )
+            processor = Sam2Processor.from_pretrained(self._folder, local_files_only=True)
         if report["missing_keys"]:
             missing = sorted(report["missing_keys"])
             raise CheckpointError(f"{self._folder}: {len(missing)} weights are missing, e.g. {missing[0]}.", hint=hint)

@@ -14,10 +14,10 @@ from foodbench.models.recipe_grounded.labels import (
     action_vocabulary,
     format_labels,
     ingredient_vocabulary,
-    matches_pattern,
     parse_labels,
 )
 from foodbench.models.recipe_grounded.scsr import Rectified, Scored, rectify
+from foodbench.models.tagged import matches_pattern
 
 __all__ = [
     "Asker",

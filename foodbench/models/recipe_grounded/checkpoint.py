@@ -6,16 +6,17 @@ model has no such file; then the picture is left as it is, and the model's own p
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from foodbench.core.errors import CheckpointError
 from foodbench.core.files import atomic_write_json
-from foodbench.core.hashing import fingerprint, sha256_file
-from foodbench.models.qwen_seg.checkpoint import checkpoint_folder, quiet, weight_files
+from foodbench.models.pretrained import read_image_text_model, refuse_gaps
+from foodbench.models.qwen_seg.checkpoint import checkpoint_folder
+from foodbench.models.settings_file import CheckpointSettings
+from foodbench.models.weight_files import weight_files
 
 KITCHEN = Path(__file__).parent / "kitchen"
 """The small checkpoints that the package carries, trained on rendered plates (`baselines/recipe_grounded`)."""
@@ -23,11 +24,9 @@ KITCHEN_PARTS = ("actions", "ingredients", "writer", "judge")
 """Their folders in it."""
 SETTINGS_FILE = "recipe_part.json"
 ARCHITECTURES = ("qwen2_5_vl", "llava")
-_DECISIVE = ("*.json", "*.jinja", "*.txt")
-_RECORD = "training.json"
 
 
-class PartSettings(BaseModel):
+class PartSettings(CheckpointSettings):
     """How a checkpoint is asked.
 
     Attributes:
@@ -37,7 +36,7 @@ class PartSettings(BaseModel):
         max_new_tokens: limit of an answer, where a task allows more.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    settings_file = SETTINGS_FILE
 
     grid: Annotated[int, Field(gt=0)] | None = None
     longest: Annotated[int, Field(gt=0)] | None = None
@@ -49,21 +48,6 @@ class PartSettings(BaseModel):
         if self.grid is not None and self.longest is not None:
             raise ValueError("give grid or longest, not both")
         return self
-
-    @classmethod
-    def read(cls, folder: Path) -> PartSettings:
-        """The settings of a checkpoint folder; the defaults if it has no such file.
-
-        Raises:
-            CheckpointError: the file is damaged.
-        """
-        path = folder / SETTINGS_FILE
-        if not path.is_file():
-            return cls()
-        try:
-            return cls.model_validate(json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError, RecursionError, ValidationError) as error:
-            raise CheckpointError(f"{path} cannot be used: {type(error).__name__}.", hint="Copy it anew.") from error
 
     def write(self, folder: Path) -> None:
         """Write the settings into a checkpoint folder."""
@@ -100,19 +84,6 @@ def kitchen_part(name: str) -> Path:
     return folder
 
 
-def part_identity(name: str | Path, folder: Path) -> str:
-    """What a checkpoint's answers depend on: the hash of its files, or a repository's commit.
-
-    Raises:
-        CheckpointError: it has no weights that can be used.
-    """
-    weights = weight_files(folder)
-    if not Path(name).is_dir():
-        return f"{name}@{folder.name}"  # the Hub's cache has one folder per commit, named by it
-    others = [path for pattern in _DECISIVE for path in sorted(folder.glob(pattern)) if path.name != _RECORD]
-    return fingerprint({path.name: sha256_file(path) for path in dict.fromkeys([*weights, *others])})
-
-
 def load_part_model(name: str | Path, dtype: Any = None, device: Any = None) -> tuple[Any, Any]:
     """Model and processor of a checkpoint, ready to answer.
 
@@ -125,34 +96,14 @@ def load_part_model(name: str | Path, dtype: Any = None, device: Any = None) -> 
         CheckpointError: anything about the files is wrong, or it is another kind of model.
     """
     import torch
-    from safetensors import SafetensorError
-    from transformers import AutoModelForImageTextToText, AutoProcessor
 
     folder = checkpoint_folder(name)
     weight_files(folder)
     hint = "The checkpoint is damaged, incomplete, or not a Qwen2.5-VL or LLaVA; copy it anew."
-    try:
-        with quiet():
-            model, report = AutoModelForImageTextToText.from_pretrained(
-                folder,
-                dtype=dtype or torch.float32,
-                use_safetensors=True,
-                local_files_only=True,
-                trust_remote_code=False,
-                ignore_mismatched_sizes=True,  # they are refused below, by name
-                output_loading_info=True,
-            )
-            processor = AutoProcessor.from_pretrained(
-                folder, padding_side="left", local_files_only=True, trust_remote_code=False
-            )
-    except (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, SafetensorError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise CheckpointError(f"Cannot load {folder}: {type(error).__name__}: {reason}", hint=hint) from error
+    model, processor, report = read_image_text_model(folder, hint, dtype or torch.float32)
     if model.config.model_type not in ARCHITECTURES:
         raise CheckpointError(f"{folder} holds a {model.config.model_type}.", hint=f"Known: {', '.join(ARCHITECTURES)}")
-    wrong = [*sorted(report["missing_keys"]), *(key for key, *_ in report["mismatched_keys"])]
-    if wrong:
-        raise CheckpointError(f"{folder}: {len(wrong)} weights are missing or do not fit, e.g. {wrong[0]}.", hint=hint)
+    refuse_gaps(folder, report, hint)
     processor.tokenizer.padding_side = "left"
     return (model if device is None else model.to(device)).eval(), processor
 
@@ -164,5 +115,4 @@ __all__ = [
     "PartSettings",
     "kitchen_part",
     "load_part_model",
-    "part_identity",
 ]

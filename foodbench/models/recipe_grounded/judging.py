@@ -10,13 +10,13 @@ A reply that cannot be read leaves the predicted labels as they are and is count
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from foodbench.core.json_text import finite_number, objects_in
 from foodbench.core.printable import printable
 from foodbench.core.types import ImageSource, well_formed
 from foodbench.models.recipe_grounded.asking import Asker, PictureQuestion
@@ -45,7 +45,6 @@ GENERATION: Mapping[str, Any] = {"max_new_tokens": 1024}
 
 MAX_CHARACTERS = 60_000
 _MAX_LABELS = 500
-_OBJECTS_TRIED = 50
 _NUMBER = re.compile(r"\d{1,3}(?:\.\d{1,9})?", re.ASCII)
 _LISTS = ("initial", "rectified")
 
@@ -134,7 +133,8 @@ def read_reply(reply: str, initial: Sequence[str], vocabulary: LabelVocabulary |
         initial: the predicted labels.
         vocabulary: labels of the judge's own list that are not in it are left out; None: all may be.
     """
-    found = list(_objects(without_reasoning(well_formed(reply[:MAX_CHARACTERS]))))
+    said = without_reasoning(well_formed(reply[:MAX_CHARACTERS]))
+    found = list(objects_in(said, lambda plain: all(name in plain for name in _LISTS)))
     if not found:
         shown = printable(reply.strip(), limit=120) or "(empty)"
         return Judgement(error=f"no JSON object with the lists 'initial' and 'rectified': {shown}")
@@ -200,25 +200,6 @@ class CachedJudge:
         return Verified(final.labels, final.fallback, final.reason, notes=judgement.notes)
 
 
-def _objects(text: str) -> Iterator[Mapping[str, Any]]:
-    """The JSON objects in a text that have both lists."""
-    decoder = json.JSONDecoder()
-    position = text.find("{")
-    for _ in range(_OBJECTS_TRIED):
-        if position < 0:
-            return
-        end = position + 1
-        try:
-            plain, behind = decoder.raw_decode(text, position)
-        except (ValueError, RecursionError):
-            pass
-        else:
-            if all(name in plain for name in _LISTS):
-                yield plain
-                end = behind
-        position = text.find("{", end)
-
-
 def _scored(plain: Any, notes: Counter[str]) -> list[Scored] | str:
     """A list of labels with confidences, or what is wrong with it."""
     if not isinstance(plain, list):
@@ -241,13 +222,7 @@ def _scored(plain: Any, notes: Counter[str]) -> list[Scored] | str:
 def _confidence(value: Any) -> float | None:
     if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
         value = float(value)
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return None
-    try:
-        number = float(value)
-    except OverflowError:  # JSON has integers of any length
-        return None
-    return number if math.isfinite(number) else None
+    return finite_number(value)
 
 
 def _rated(

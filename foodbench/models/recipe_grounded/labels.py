@@ -16,6 +16,7 @@ from foodbench.core.types import well_formed
 from foodbench.data.recipe1m_vocabulary import IngredientVocabulary
 from foodbench.metrics.reading.lexicon import default_lexicon
 from foodbench.metrics.reading.names import NameFinder, normalise
+from foodbench.models.tagged import between
 
 Alias = Callable[[str], str | None]
 """From a label in another spelling to a name that may be of the list; None if it knows none."""
@@ -23,9 +24,6 @@ Alias = Callable[[str], str | None]
 MAX_CHARACTERS = 100_000
 """A longer text is not read: its label list would be no answer."""
 _MAX_LABEL = 120
-_OPENING = "<think>"
-_CLOSING = "</answer>"
-_BORDER = re.compile(r"</think>\s*<answer>")
 _TAGS = re.compile(r"</?(?:think|answer)>")
 _SEPARATORS = re.compile(r"[,;\n\r|•·]+")
 _MARKER = re.compile(r"\s*(?:[-*+–]|\(?\d{1,3}[.)])\s+")
@@ -124,25 +122,6 @@ def spelling(label: str) -> str:
     return normalise(label[:_MAX_LABEL]) or " ".join(label[:_MAX_LABEL].casefold().split())
 
 
-def matches_pattern(text: str, *, strict: bool = False) -> bool:
-    r"""Whether a text begins with a reasoning block and, after blanks at most, an answer block (equation 7).
-
-    The same as `re.match` of `<think>.*?</think>\s*<answer>.*?</answer>` over lines, in linear time.
-
-    Args:
-        text: what the model wrote.
-        strict: nothing may follow (`re.fullmatch`).
-    """
-    if not text.startswith(_OPENING):
-        return False
-    border = _BORDER.search(text, len(_OPENING))
-    if border is None:
-        return False
-    if strict:
-        return text.endswith(_CLOSING) and border.end() <= len(text) - len(_CLOSING)
-    return text.find(_CLOSING, border.end()) >= 0
-
-
 def parse_labels(text: str, vocabulary: LabelVocabulary | None = None, *, tagged: bool = True) -> ParsedLabels:
     """Read a predictor's text. Never raises.
 
@@ -158,8 +137,8 @@ def parse_labels(text: str, vocabulary: LabelVocabulary | None = None, *, tagged
     if len(text) > MAX_CHARACTERS:
         return ParsedLabels(None, (), error=f"the text has {len(text):,} characters (limit {MAX_CHARACTERS:,})")
     text = well_formed(text)
-    think, end = _between(text, "<think>", "</think>", 0)
-    answer, _ = _between(text, "<answer>", _CLOSING, end)
+    think, end = between(text, "<think>", "</think>")
+    answer, _ = between(text, "<answer>", "</answer>", end)
     if answer is None and tagged:
         return ParsedLabels(think, (), error="there is no <answer>...</answer>")
     if answer is None:
@@ -185,21 +164,12 @@ def _is_plain(label: str) -> bool:
     return bool(re.fullmatch(r"[^\W\d_](?:[\w' -]*[^\W_])?", label)) and label == " ".join(label.split())
 
 
-def _between(text: str, opening: str, closing: str, start: int) -> tuple[str | None, int]:
-    """The text between the first two such tags from `start` on, and where the closing one ends; `start` if none."""
-    first = text.find(opening, start)
-    last = text.find(closing, first + len(opening)) if first >= 0 else -1
-    if last < 0:
-        return None, start
-    return text[first + len(opening) : last], last + len(closing)
-
-
 def _untagged(text: str, after: int) -> str | None:
     """The list in a text without answer block; None if the text never comes to an end of its reasoning."""
     rest = text[after:]
     if "<answer>" in rest:
         return rest.partition("<answer>")[2]
-    if _OPENING in rest:
+    if "<think>" in rest:
         return None
     return rest.rpartition("</think>")[2]
 
@@ -263,7 +233,6 @@ __all__ = [
     "action_vocabulary",
     "format_labels",
     "ingredient_vocabulary",
-    "matches_pattern",
     "parse_labels",
     "spelling",
 ]

@@ -14,7 +14,8 @@ from baselines.adamllm.export import write_conversations
 from baselines.adamllm.hyperparameters import LearningRates
 from baselines.adamllm.optimizers import part_of
 from baselines.adamllm.train import main, run, samples_of
-from baselines.adamllm.trainers import Parts, build_trainer, course_of, last_state
+from baselines.adamllm.trainers import Parts, build_trainer, course_of
+from baselines.common.run_folder import last_state
 from foodbench.core.errors import DataMissing, UsageError
 from foodbench.core.files import atomic_write_json
 from foodbench.models.adamllm.checkpoint import AskingSettings, load_model
@@ -90,7 +91,7 @@ def test_an_interrupted_run_ends_with_the_same_bits(
     for name in ("done.json", "final", "state/checkpoint-6"):
         path = cut / "tasks" / name
         shutil.rmtree(path) if path.is_dir() else path.unlink()
-    newest = last_state(cut / "tasks" / "state")
+    newest = last_state(cut / "tasks")
     assert newest is not None
     assert newest.name == "checkpoint-4"
     again = run(chosen, "two_stage", samples, cut, resume=True)

@@ -33,7 +33,7 @@ from baselines.adamllm.records import question_and_answer
 from baselines.adamllm.synthesise import PROMPT
 from baselines.adamllm.training_settings import POST_TRAINED, WHATS, load_training
 from baselines.adamllm.variants import Material, Variant, load_variant, samples_of_variant, variant_names
-from baselines.adamllm.yaml_file import load_yaml
+from baselines.common.yaml_file import load_yaml
 from foodbench.core.errors import UnknownName, UsageError
 from foodbench.core.types import Request
 from foodbench.models.adamllm.checkpoint import AskingSettings, load_model
@@ -236,7 +236,7 @@ def test_means_of_intervals() -> None:
 
 
 def test_missing_reports_are_dashes(tmp_path: Path) -> None:
-    told = markdown(tmp_path, tmp_path)
+    told = markdown(tmp_path)
     assert "–" in told
     assert "w/o blank images" in told
     assert "Table 7" not in told

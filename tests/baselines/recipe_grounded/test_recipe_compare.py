@@ -10,7 +10,7 @@ import pytest
 from baselines.recipe_grounded import compare, reproduce
 from baselines.recipe_grounded.findings import FINDINGS, told
 from baselines.recipe_grounded.kitchen_runs import EVALUATIONS, SHIPPED, STAGE_RUNS
-from baselines.recipe_grounded.reports import Column, Reports, report_name
+from baselines.recipe_grounded.reports import Column, Reports, report_folder
 from baselines.recipe_grounded.settings import load_settings, settings_path
 from baselines.recipe_grounded.vocabulary import build
 from foodbench.adapters.resolve import load_adapter
@@ -30,7 +30,7 @@ def vocabulary(kitchen, tmp_path: Path) -> Path:
     return path
 
 
-def write_report(folder: Path, name: str, tell) -> None:
+def write_report(folder: Path, tell) -> None:
     """A report of a model that answers each sample of recipe1m.actions with what a function makes of it."""
     task = TASKS.get("recipe1m.actions")
     data = task.load(resolve("recipe1m", "kitchen"))
@@ -51,7 +51,7 @@ def write_report(folder: Path, name: str, tell) -> None:
                 "time": {},
             }
         )
-    place = folder / name / "recipe1m.actions@1"
+    place = folder / "recipe1m.actions@1"
     place.mkdir(parents=True)
     (place / "samples.jsonl").write_text("".join(json.dumps(one) + "\n" for one in records))
     (place / "result.json").write_text("{}")
@@ -67,8 +67,8 @@ def less(sample) -> str:
 
 
 def test_tables_have_what_there_is(vocabulary: Path, tmp_path: Path) -> None:
-    write_report(tmp_path, report_name("writer", 0), less)
-    write_report(tmp_path, report_name("both", 0), right)
+    write_report(report_folder(tmp_path, "writer", 0), less)
+    write_report(report_folder(tmp_path, "both", 0), right)
     reports = Reports(tmp_path, vocabulary)
     best = reports.value("both", F1)
     assert best is not None
@@ -84,9 +84,9 @@ def test_tables_have_what_there_is(vocabulary: Path, tmp_path: Path) -> None:
 
 
 def test_what_the_paper_found_is_looked_up(vocabulary: Path, tmp_path: Path) -> None:
-    write_report(tmp_path, report_name("writer", 0), less)
-    write_report(tmp_path, report_name("both", 0), right)
-    write_report(tmp_path, report_name("actions", 0), less)
+    write_report(report_folder(tmp_path, "writer", 0), less)
+    write_report(report_folder(tmp_path, "both", 0), right)
+    write_report(report_folder(tmp_path, "actions", 0), less)
     reports = Reports(tmp_path, vocabulary)
     by_claim = {finding.claim: finding for finding in FINDINGS}
     here, difference, verdict = told(by_claim["context without SCSR raises action F1"], reports)
@@ -107,8 +107,8 @@ def test_recall_of_a_tier_and_seeds(vocabulary: Path, tmp_path: Path) -> None:
     due = [
         set(sample.reference["actions"]) for sample in TASKS.get(F1.task).load(resolve("recipe1m", "kitchen")).samples
     ]
-    write_report(tmp_path, report_name("ar-rft", 0), right)
-    write_report(tmp_path, report_name("ar-rft", 2), lambda sample: "Serve it.")
+    write_report(report_folder(tmp_path, "ar-rft", 0), right)
+    write_report(report_folder(tmp_path, "ar-rft", 2), lambda sample: "Serve it.")
     reports = Reports(tmp_path, vocabulary)
     assert reports.seeds("ar-rft") == [0, 2]
     assert sum(len(one & rare) for one in due) > 0
@@ -165,3 +165,13 @@ def test_the_package_gets_a_set_that_is_not_too_large(start: Path, tmp_path: Pat
     monkeypatch.setattr(reproduce, "LIMIT", 1000)
     with pytest.raises(StorageFull, match="more than"):
         reproduce.ship(tmp_path, tmp_path / "package")
+
+
+def test_what_scsr_did_is_told_over_the_seeds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    counts = {"scsr.judged": 200.0, "scsr.fallbacks": 50.0, "scsr.failures": 1.0}
+    reports = Reports(tmp_path, tmp_path)
+    monkeypatch.setattr(reports, "seeds", lambda key: [0, 1] if key == "both-scsr" else [])
+    monkeypatch.setattr(reports, "usage", lambda _key, _seed, name: counts[name])
+    lines = compare.judged_lines(reports)
+    assert lines[-1] == "| both | 400 | 25.0 % | 2 |"
+    assert lines[-2] == "| ingredients | 0 | – | 0 |"

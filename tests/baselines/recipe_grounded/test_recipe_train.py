@@ -12,10 +12,11 @@ import yaml
 from PIL import Image
 from safetensors.torch import load_file
 
+from baselines.common.run_folder import last_state
 from baselines.recipe_grounded.data import STAGES, SUPERVISED
 from baselines.recipe_grounded.rewards import ABLATIONS, INGREDIENTS, Rewards
 from baselines.recipe_grounded.settings import CONFIGS, HERE, StageSettings, load_settings, settings_path
-from baselines.recipe_grounded.train import last_state, main
+from baselines.recipe_grounded.train import main
 from baselines.recipe_grounded.trainers import settled
 from baselines.recipe_grounded.vocabulary import ActionVocabulary
 from foodbench.core.errors import ExitCode

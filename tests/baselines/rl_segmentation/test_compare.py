@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from baselines.common.readme_tables import BEGIN, END
 from baselines.rl_segmentation import compare
 from foodbench.core.types import Score
 
@@ -14,7 +15,7 @@ def scores(*values: float) -> tuple[Score, ...]:
 
 def test_readme_has_the_table_of_the_committed_runs() -> None:
     text = compare.README.read_text(encoding="utf-8")
-    shown = text.partition(compare.BEGIN)[2].partition(compare.END)[0].strip()
+    shown = text.partition(BEGIN)[2].partition(END)[0].strip()
     assert shown == compare.markdown()
 
 

@@ -11,8 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from baselines.common.course import Logging, cut_log
+from baselines.common.measuring import Measuring, best_step
+from baselines.common.run_folder import LOG
 from baselines.foodlmm.progress import Reporter
-from baselines.rl_segmentation.course import LOG, Exam, Logging, Measuring, best_step, cut_log
+from baselines.rl_segmentation.course import Exam
 from baselines.rl_segmentation.data import RawPicture, ValidationQuestion
 from baselines.rl_segmentation.evaluate import answer_all, draw, measure_answer, summary
 from baselines.rl_segmentation.rewards import DEFAULTS
@@ -115,7 +118,7 @@ class Fake:
 
 def course(tmp_path: Path, values: list[float], patience: int | None) -> tuple[Fake, list[int], Measuring]:
     settings = ValidationSettings(every=2, metric="giou", patience=patience)
-    exam = Exam([question(LEFT)], QwenSegSettings(), Boxes(), DEFAULTS, 4)
+    exam = Exam([question(LEFT)], QwenSegSettings(), Boxes(), DEFAULTS)
     measuring = Measuring(tmp_path, settings, exam, None, Reporter())
     fake = Fake(tmp_path)
     measuring.trainer = fake

@@ -9,10 +9,10 @@ import pytest
 import torch
 import yaml
 
+from baselines.common.muon_and_adam import learning_rate
 from baselines.foodlmm.progress import Reporter
 from baselines.rl_segmentation.kitchen_model import sft
 from baselines.rl_segmentation.kitchen_model.measuring import Examiner
-from baselines.rl_segmentation.kitchen_model.schedule import learning_rate
 from baselines.rl_segmentation.kitchen_model.settings import SftSettings, load_settings
 from baselines.rl_segmentation.kitchen_model.training import Trainer
 from foodbench.core.errors import CheckpointError, UsageError

@@ -11,8 +11,9 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from baselines.common.qwen_tokenizer import SPECIALS
 from baselines.rl_segmentation.kitchen_model.building import build_processor, number_ids
-from baselines.rl_segmentation.kitchen_model.tokenizer import ANSWER_PARTS, SPECIALS
+from baselines.rl_segmentation.kitchen_model.tokenizer import ANSWER_PARTS
 from foodbench.models.qwen_seg.prompting import SHORT_PROMPT, SYSTEM, messages, render
 from foodbench.models.qwen_seg.references import Reference, format_answer
 from tests.baselines.rl_segmentation.kitchen_plates import GRID, settings

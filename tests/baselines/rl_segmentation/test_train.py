@@ -13,11 +13,12 @@ import yaml
 from PIL import Image
 from safetensors.torch import load_file
 
+from baselines.common.run_folder import last_state
+from baselines.common.trl_arguments import rollout_batches
 from baselines.rl_segmentation import evaluate
 from baselines.rl_segmentation.kitchen_model.settings import load_settings as kitchen_settings
 from baselines.rl_segmentation.settings import ALGORITHMS, CONFIGS, HERE, RunSettings, load_settings, settings_path
-from baselines.rl_segmentation.train import last_state, main
-from baselines.rl_segmentation.trainers import _batches
+from baselines.rl_segmentation.train import main
 from foodbench.core.errors import ExitCode, UsageError
 from foodbench.models.qwen_seg.checkpoint import QwenSegSettings, load_model
 
@@ -257,7 +258,7 @@ def test_the_recipes_that_are_shipped_are_valid(config: str, algorithm: str) -> 
         assert settings.policy.clip_high == (0.28 if algorithm == "dapo" else 0.2)
         assert (settings.policy.sampling is not None) == (algorithm == "dapo")
         assert settings.policy.kl == (0.0 if algorithm == "dapo" else 0.005)
-        assert _batches(settings.rollout, 1)["num_generations"] == 8
+        assert rollout_batches(settings.rollout, 1)["num_generations"] == 8
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
@@ -274,12 +275,12 @@ def test_the_recipes_of_the_larger_kitchen_model_are_valid(algorithm: str) -> No
 def test_the_paper_s_recipe_fits_its_four_gpus(algorithm: str) -> None:
     settings = load_settings(settings_path("paper", algorithm))
     assert settings.rollout is not None
-    found = _batches(settings.rollout, 4)
+    found = rollout_batches(settings.rollout, 4)
     per_gpu = found["per_device_train_batch_size"] * found["gradient_accumulation_steps"]
     assert per_gpu * 4 == 128, "completions of an update, as in VisionReasoner"
     assert found["steps_per_generation"] == 4 * found["gradient_accumulation_steps"]
     with pytest.raises(UsageError, match="divided"):
-        _batches(settings.rollout, 5)
+        rollout_batches(settings.rollout, 5)
 
 
 @pytest.mark.parametrize("path", sorted((HERE / "accelerate").glob("*.yaml")), ids=lambda path: path.stem)

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from trl.rewards import get_soft_overlong_punishment
 
+from baselines.common.trl_rewards import completion_text
 from baselines.rl_segmentation.rewards import DEFAULTS, Rewards, score
 from baselines.rl_segmentation.sampling_settings import SamplingSettings
 from baselines.rl_segmentation.trl_rewards import (
     OVERLONG,
     PARTS,
     Scoring,
-    completion_text,
     overlong,
     read_solution,
     reward_functions,

@@ -24,9 +24,9 @@ from foodbench.models.recipe_grounded.labels import (
     action_vocabulary,
     format_labels,
     ingredient_vocabulary,
-    matches_pattern,
     parse_labels,
 )
+from foodbench.models.tagged import matches_pattern
 
 LEMMAS = tuple(verb.lemma for verb in default_lexicon().verbs)
 CLASSES = official_vocabulary().names
