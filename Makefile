@@ -8,7 +8,8 @@ BIN := $(VENV)/bin
 PYTEST := OMP_WAIT_POLICY=passive TOKENIZERS_PARALLELISM=false $(BIN)/python -m pytest
 
 .PHONY: demo test lint types unit slow browser bench gate reproduce-foodlmm foodlmm-stage1 foodlmm-stage2 foodlmm-finetune-refer \
-	foodlmm-finetune-nutrition foodlmm-pretrain foodlmm-single-tasks lisa qwen-seg qwen-seg-start qwen-seg-rl clean
+	foodlmm-finetune-nutrition foodlmm-pretrain foodlmm-single-tasks lisa qwen-seg qwen-seg-start qwen-seg-rl \
+	reproduce-recipes adamllm clean
 
 demo: $(VENV)/.installed
 	$(BIN)/foodbench run --model foodlmm --tasks all
@@ -87,6 +88,15 @@ qwen-seg-rl: qwen-seg-start
 			--seed $$seed --cache runs/plates --out runs/qwen-seg-$$algo-$$seed --resume || exit 1; done; done
 	$(BIN)/python baselines/rl_segmentation/seeds.py
 	$(BIN)/python baselines/rl_segmentation/compare.py
+
+# The grounded recipes from nothing: the model that they begin with, every stage with three seeds, every evaluation, the
+# tables. Some three hours; what is finished is not done again.
+reproduce-recipes: $(VENV)/.installed-test
+	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive $(BIN)/python baselines/recipe_grounded/reproduce.py --out runs/recipes --cache runs/plates
+
+# AdaMLLM: synthesise, filter, post-train, evaluate.
+adamllm: $(VENV)/.installed-test
+	OMP_WAIT_POLICY=passive $(BIN)/python baselines/adamllm/pipeline.py --out runs/adamllm
 
 # A marker file per kind of installation; made again when what is to be installed changes.
 $(VENV)/bin/python:

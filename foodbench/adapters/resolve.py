@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from foodbench.adapters.arguments import convert_arguments
+from foodbench.adapters.arguments import convert_arguments, with_spec_argument
 from foodbench.adapters.base import Adapter, describe_exception
 from foodbench.core.errors import AdapterFailed, FoodbenchError, UnknownName, UsageError
 from foodbench.core.registry import Registry
@@ -57,9 +57,8 @@ _BUILT_IN: tuple[tuple[ModelInfo, str], ...] = (
     (
         ModelInfo(
             "recipe_grounded",
-            "predicts actions and ingredients, and has a third model write with them",
+            "predicts actions and ingredients, and a third model writes; small trained ones are included",
             "text, labels",
-            "its parts, three models",
         ),
         "foodbench.adapters.recipe_grounded:RecipeGrounded",
     ),
@@ -74,7 +73,7 @@ _BUILT_IN: tuple[tuple[ModelInfo, str], ...] = (
     (
         ModelInfo(
             "adamllm",
-            "AdaMLLM's post-trained models: adamllm:food-qwen2-vl-2b, or a folder",
+            "AdaMLLM's models: adamllm:food-qwen2-vl-2b, a folder, or the small trained one",
             "text, label, labels",
         ),
         "foodbench.adapters.adamllm:AdaMLLM",
@@ -156,7 +155,7 @@ def load_adapter(spec: str, arguments: Mapping[str, str] | None = None) -> Adapt
         factory = MODELS.get(spec)
     elif rest and head in MODELS:
         factory = MODELS.get(head)
-        _fill_spec_argument(spec, factory, rest, given)
+        given = with_spec_argument(spec, _spec_argument(spec, factory), rest, given)
     else:
         raise UnknownName.of("model", spec, [*MODELS.names(), _PYTHON.name])
     converted = convert_arguments(spec, factory, given)
@@ -170,12 +169,10 @@ def load_adapter(spec: str, arguments: Mapping[str, str] | None = None) -> Adapt
         ) from error
 
 
-def _fill_spec_argument(spec: str, factory: Any, rest: str, given: dict[str, str]) -> None:
-    """Put what follows the colon of `name:rest` into the argument that the adapter names for it."""
+def _spec_argument(spec: str, factory: Any) -> str:
+    """The argument that what follows the colon of `name:rest` is put into, as the adapter names it."""
     name = getattr(factory, "spec_argument", None)
-    head = spec.partition(":")[0]
     if not name:
+        head = spec.partition(":")[0]
         raise UsageError(f"The model '{head}' takes nothing after a colon ('{spec}').", hint=f"Write --model {head}")
-    if name in given:
-        raise UsageError(f"'{name}' is given twice, in '{spec}' and in --model-args.", hint="Give it once.")
-    given[name] = rest
+    return str(name)

@@ -49,7 +49,7 @@ class Finding:
     "--model-args", multiple=True, callback=options.key_values, metavar="K=V,...", help="The adapter's settings."
 )
 @click.option(
-    "--tasks", "-t", default="all", show_default=True, metavar="TASKS", help="Names or globs, comma-separated."
+    "--tasks", "-t", default="all", show_default=True, metavar="TASKS", help="Names, globs or suite:NAME, by commas."
 )
 @click.option(
     "--limit",

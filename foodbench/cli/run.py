@@ -26,7 +26,7 @@ _NOT_CONFIG = {"config", "as_json", "quiet"}
     "--model-args", multiple=True, callback=options.key_values, metavar="K=V,...", help="The model's settings."
 )
 @click.option(
-    "--tasks", "-t", default="all", show_default=True, metavar="TASKS", help="Names or globs, comma-separated."
+    "--tasks", "-t", default="all", show_default=True, metavar="TASKS", help="Names, globs or suite:NAME, by commas."
 )
 @click.option(
     "--edition", type=click.Choice(["real", "kitchen"]), help="Default: real data where registered, else the kitchen."
