@@ -71,7 +71,7 @@ class UnknownName(UsageError):
         """Build the error with the closest known names as suggestions.
 
         Args:
-            kind: what was looked up, e.g. `task`.
+            kind: what was looked up, e.g. `task`, or `metric of food101.dish`.
             name: the name that was not found.
             known: all names that would have been found.
         """
@@ -81,7 +81,8 @@ class UnknownName(UsageError):
             hint = f"Did you mean {' or '.join(close)}?"
         elif names:
             shown = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
-            hint = f"Known {kind}s: {shown}."
+            what, of, whose = kind.partition(" of ")
+            hint = f"Known {what}s{of}{whose}: {shown}."
         else:
             hint = f"No {kind} is registered."
         return cls(f"Unknown {kind} '{name}'.", hint=hint)

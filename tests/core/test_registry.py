@@ -31,6 +31,7 @@ def test_unknown_name_suggests_the_close_one() -> None:
     assert caught.value.hint == "Did you mean food101.dish?"
     with pytest.raises(UnknownName, match="Known tasks: food101.dish, nutrition5k.total"):
         registry.get("zzz")
+    assert UnknownName.of("row of recipes/1", "x", ["Ours"]).hint == "Known rows of recipes/1: Ours."
 
 
 def test_duplicates_raise() -> None:
