@@ -226,6 +226,20 @@ def quality_table(work: Path) -> list[str]:
     return _table(headings, rows) if rows else []
 
 
+def types_table(work: Path) -> list[str]:
+    """What the filter keeps of each type of task (beside Table 6)."""
+    path = work / "filter" / "statistics.json"
+    if not path.is_file():
+        return []
+    by_type: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))["by_type"]
+    verdicts = ("consistent", "inconsistent", "open")
+    rows = [
+        [name, *(str(told[verdict]) for verdict in verdicts), _share(told["kept_share"], told["interval"])]
+        for name, told in sorted(by_type.items(), key=lambda one: (one[0] != "all", -one[1]["judged"]))
+    ]
+    return _table(["type of task", *verdicts, "kept"], rows)
+
+
 def _share(value: float | None, interval: Sequence[float] | None) -> str:
     if value is None:
         return _DASH
@@ -246,6 +260,9 @@ def markdown(work: Path) -> str:
     quality = quality_table(work)
     if quality:
         parts.append(("Synthetic tasks (beside Table 7):", quality))
+    types = types_table(work)
+    if types:
+        parts.append(("What the filter keeps, by type of task:", types))
     told = ["Intervals are at 95 %; a mean's treats the four datasets as independent."]
     for heading, lines in parts:
         told += ["", heading, "", *lines]

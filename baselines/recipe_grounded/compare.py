@@ -3,8 +3,8 @@
     python baselines/recipe_grounded/compare.py
 
 Prints the Markdown that README.md of this folder holds between its markers; `--write` puts it there. Every figure is
-the mean over the seeds that there are; its 95 % interval is that of the first seed's report. Differences are paired by
-recipe, over the recipes of all seeds.
+over the answers of all seeds that there are; intervals are at 95 %, by recipe. Differences are paired by recipe, over
+the seeds that both sides have.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ def table_lines(table: Table, reports: Reports) -> list[str]:
     lines = [f"**{table.title}**", "", f"| | {' | '.join(names)} |", f"|---|{'---|' * len(names)}"]
     found = {key: [reports.value(key, column) for column in table.columns] for _, key in table.rows}
     best = [
-        max((value.mean for values in found.values() if (value := values[place]) is not None), default=None)
+        max((value.value for values in found.values() if (value := values[place]) is not None), default=None)
         for place in range(len(names))
     ]
     for name, key in table.rows:
@@ -125,8 +125,8 @@ def table_lines(table: Table, reports: Reports) -> list[str]:
 def _cell(value: Value | None, best: float | None) -> str:
     if value is None:
         return "–"
-    number = f"{value.mean:.1f}"
-    shown = f"**{number}**" if value.mean == best else number
+    number = f"{value.value:.1f}"
+    shown = f"**{number}**" if value.value == best else number
     if value.low is None or value.high is None:
         return shown
     return f"{shown} [{value.low:.1f}, {value.high:.1f}]"
@@ -156,7 +156,7 @@ def finding_lines(findings: Sequence[Finding], reports: Reports) -> list[str]:
 
 def markdown(reports: Reports) -> str:
     """All tables, and the findings."""
-    lines: list[str] = []
+    lines = ["Over the answers of all seeds of a row (without a number: of seed 0); intervals at 95 %, by recipe.", ""]
     for table in TABLES:
         lines += [*table_lines(table, reports), ""]
     lines += ["SCSR, equations 10 and 11 with n = 3:", "", *judged_lines(reports), ""]

@@ -72,8 +72,9 @@ def told(finding: Finding, reports: Reports) -> tuple[str, str, str]:
 
     `yes` and `no` only where the interval excludes zero; otherwise the recipes do not tell the two apart.
     """
-    values = [reports.value(key, finding.column) for key in (finding.first, finding.second)]
-    here = " to ".join("–" if value is None else f"{value.mean:.1f}" for value in values)
+    seeds = reports.shared_seeds(finding.first, finding.second)
+    values = [reports.value(key, finding.column, seeds) for key in (finding.first, finding.second)]
+    here = " to ".join("–" if value is None else f"{value.value:.1f}" for value in values)
     found = reports.difference(finding.first, finding.second, finding.column)
     if found is None or found.value is None:
         return here, "–", "–"

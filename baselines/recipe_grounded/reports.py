@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from math import fsum
 from pathlib import Path
-from statistics import fmean
 
 from baselines.recipe_grounded.vocabulary import DATASET, TIERS, ActionVocabulary
 from foodbench.core.errors import DataMissing
@@ -42,9 +41,9 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """A figure: its mean over seeds, and the first seed's interval."""
+    """A figure over the answers of some seeds, with its interval, by recipe."""
 
-    mean: float
+    value: float
     low: float | None
     high: float | None
 
@@ -78,15 +77,23 @@ class Reports:
         seeds = (0,) if key in _OTHERS else SEEDS
         return [seed for seed in seeds if report_folder(self._folder, key, seed).is_dir()]
 
-    def value(self, key: str, column: Column) -> Value | None:
-        """A figure; None if there is no report of it."""
-        found = [
-            evaluate(metric, scores, confidence=CONFIDENCE)
-            for seed in self.seeds(key)
-            if (metric := self.metric(column)) and (scores := self._scores(key, seed, column.task, _made(column)))
-        ]
-        known = [one.value for one in found if one.value is not None]
-        return Value(fmean(known), found[0].low, found[0].high) if known else None
+    def shared_seeds(self, *keys: str) -> list[int]:
+        """The seeds of which there are reports of every one of some models."""
+        return sorted(set(self.seeds(keys[0])).intersection(*map(self.seeds, keys[1:])))
+
+    def value(self, key: str, column: Column, seeds: Sequence[int] | None = None) -> Value | None:
+        """A figure; None if there is no report of it.
+
+        Args:
+            key: of the model.
+            column: what is shown.
+            seeds: those that count; None: all.
+        """
+        scores = self._answers(key, self.seeds(key) if seeds is None else seeds, column)
+        if not scores:
+            return None
+        found = evaluate(self.metric(column), scores, confidence=CONFIDENCE)
+        return None if found.value is None else Value(found.value, found.low, found.high)
 
     def metric(self, column: Column) -> Metric:
         """What a column shows."""
@@ -105,17 +112,19 @@ class Reports:
 
     def difference(self, worse: str, better: str, column: Column) -> Difference | None:
         """How much better one model is than another, by recipe; each seed's recipes count once. None without both."""
-        sides: tuple[list[Score], list[Score]] = ([], [])
-        for seed in sorted({*self.seeds(worse)} & {*self.seeds(better)}):
-            pair = [self._scores(key, seed, column.task, _made(column)) for key in (worse, better)]
-            if not all(pair):
-                continue
-            for side, scores in zip(sides, pair, strict=True):
-                # The same recipe under another seed is no other recipe: it stays in its cluster.
-                side += [replace(score, sample_id=f"{score.sample_id}/{seed}") for score in scores]
-        if not sides[0]:
+        seeds = self.shared_seeds(worse, better)
+        sides = [self._answers(key, seeds, column) for key in (worse, better)]
+        if not all(sides):
             return None
         return paired_difference(self.metric(column), *sides, confidence=CONFIDENCE)
+
+    def _answers(self, key: str, seeds: Sequence[int], column: Column) -> list[Score]:
+        """Of all seeds. The same recipe under another seed is no other recipe: it stays in its cluster."""
+        return [
+            replace(score, sample_id=f"{score.sample_id}/{seed}")
+            for seed in seeds
+            for score in self._scores(key, seed, column.task, _made(column))
+        ]
 
     def usage(self, key: str, seed: int, name: str) -> float:
         """A total of a run over its tasks, e.g. `scsr.fallbacks`; 0 where it was not counted."""

@@ -12,7 +12,20 @@ import torch
 from pydantic import ValidationError
 
 from baselines.adamllm.chat import open_prompt, render
-from baselines.adamllm.compare import ABLATIONS, PIPELINES, Estimate, markdown, mean_of, quality_table
+from baselines.adamllm.compare import (
+    ABLATIONS,
+    MEASURED,
+    OURS,
+    PIPELINES,
+    PROTOCOLS,
+    README,
+    Estimate,
+    Reports,
+    markdown,
+    mean_of,
+    quality_table,
+    types_table,
+)
 from baselines.adamllm.consistency import Judgement
 from baselines.adamllm.kitchen_course import (
     GENERAL,
@@ -33,6 +46,7 @@ from baselines.adamllm.records import question_and_answer
 from baselines.adamllm.synthesise import PROMPT
 from baselines.adamllm.training_settings import POST_TRAINED, WHATS, load_training
 from baselines.adamllm.variants import Material, Variant, load_variant, samples_of_variant, variant_names
+from baselines.common.readme_tables import BEGIN, END
 from baselines.common.yaml_file import load_yaml
 from foodbench.core.errors import UnknownName, UsageError
 from foodbench.core.types import Request
@@ -253,3 +267,31 @@ def test_the_quality_of_tasks_before_and_after_the_filter(tmp_path: Path) -> Non
     (tmp_path / "filter" / "accuracy.json").write_text(json.dumps({"accuracy": None, "interval": None}))
     row = quality_table(tmp_path)[2]
     assert row == "| with blank images | 90 | 10 | 30.0 (20.0 to 40.0) % | 50.0 (40.0 to 60.0) % | – |"
+
+
+def test_the_readme_has_the_tables_of_the_committed_reports() -> None:
+    shown = README.read_text(encoding="utf-8").partition(BEGIN)[2].partition(END)[0].strip()
+    assert shown == markdown(MEASURED)
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_a_single_stage_on_synthetic_tasks_beats_the_base(protocol: str) -> None:
+    gains = Reports(MEASURED / "reports").gains(OURS, protocol)
+    assert gains is not None
+    low = mean_of(gains).low
+    assert low is not None
+    assert low > 0
+
+
+def test_what_the_filter_keeps_of_each_type(tmp_path: Path) -> None:
+    (tmp_path / "filter").mkdir()
+    shares = {"kept_share": 0.5, "interval": [0.25, 0.75]}
+    by_type = {
+        "rare": {"consistent": 1, "inconsistent": 1, "open": 0, "judged": 2, **shares},
+        "frequent": {"consistent": 2, "inconsistent": 1, "open": 1, "judged": 4, **shares},
+        "all": {"consistent": 3, "inconsistent": 2, "open": 1, "judged": 6, **shares},
+    }
+    (tmp_path / "filter" / "statistics.json").write_text(json.dumps({"by_type": by_type}))
+    rows = types_table(tmp_path)[2:]
+    assert [row.split(" | ")[0] for row in rows] == ["| all", "| frequent", "| rare"]
+    assert rows[1] == "| frequent | 2 | 1 | 1 | 50.0 (25.0 to 75.0) % |"

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from baselines.common.readme_tables import BEGIN, END
 from baselines.recipe_grounded import compare, reproduce
 from baselines.recipe_grounded.findings import FINDINGS, told
 from baselines.recipe_grounded.kitchen_runs import EVALUATIONS, SHIPPED, STAGE_RUNS
-from baselines.recipe_grounded.reports import Column, Reports, report_folder
+from baselines.recipe_grounded.reports import MEASURED, Column, Reports, report_folder
 from baselines.recipe_grounded.settings import load_settings, settings_path
 from baselines.recipe_grounded.vocabulary import build
 from foodbench.adapters.resolve import load_adapter
@@ -72,7 +73,7 @@ def test_tables_have_what_there_is(vocabulary: Path, tmp_path: Path) -> None:
     reports = Reports(tmp_path, vocabulary)
     best = reports.value("both", F1)
     assert best is not None
-    assert best.mean == 100.0
+    assert best.value == 100.0
     assert reports.value("both-scsr", F1) is None
     assert reports.value("both", Column("x", "recipe1m.ingredients", "f1.micro")) is None
     text = compare.markdown(reports)
@@ -114,10 +115,10 @@ def test_recall_of_a_tier_and_seeds(vocabulary: Path, tmp_path: Path) -> None:
     assert sum(len(one & rare) for one in due) > 0
     found = reports.value("ar-rft", TAIL)
     assert found is not None
-    assert found.mean == 50.0, "all of them, and none"
+    assert found.value == 50.0, "all of them, and none"
     head = reports.value("ar-rft", Column("head", F1.task, "recall.head"))
     assert head is not None
-    assert 50.0 < head.mean < 100.0
+    assert 50.0 < head.value < 100.0
 
 
 def test_every_row_and_finding_has_a_run_that_makes_it() -> None:
@@ -175,3 +176,24 @@ def test_what_scsr_did_is_told_over_the_seeds(tmp_path: Path, monkeypatch: pytes
     lines = compare.judged_lines(reports)
     assert lines[-1] == "| both | 400 | 25.0 % | 2 |"
     assert lines[-2] == "| ingredients | 0 | – | 0 |"
+
+
+def test_the_readme_has_the_tables_of_the_committed_reports() -> None:
+    shown = compare.README.read_text(encoding="utf-8").partition(BEGIN)[2].partition(END)[0].strip()
+    assert shown == compare.markdown(Reports(MEASURED))
+    assert "–" not in shown, "every row has its report"
+
+
+def test_context_and_the_word_level_reward_do_what_is_claimed_of_them() -> None:
+    by_claim = {finding.claim: finding for finding in FINDINGS}
+    reports = Reports(MEASURED)
+    for claim in (
+        "context without SCSR raises action F1",
+        "context without SCSR raises ingredient F1",
+        "... and the predictor's recall of rare actions",
+    ):
+        finding = by_claim[claim]
+        found = reports.difference(finding.first, finding.second, finding.column)
+        assert found is not None
+        assert found.low is not None
+        assert found.low > 0, claim
