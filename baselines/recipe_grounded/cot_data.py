@@ -22,10 +22,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from baselines.common.command import command
 from baselines.recipe_grounded.vocabulary import DATASET, SPLIT, ActionVocabulary
 from foodbench.adapters.asking import load_endpoint
 from foodbench.adapters.recipe_parts import nested_arguments
-from foodbench.core.errors import DataCorrupt, DataMissing, FoodbenchError, UsageError
+from foodbench.core.errors import DataCorrupt, DataMissing, UsageError
 from foodbench.core.files import atomic_write, numbered_json_lines
 from foodbench.core.json_text import finite_number, objects_in
 from foodbench.core.types import well_formed
@@ -220,16 +221,10 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def main(argv: list[str] | None = None) -> int:
+@command
+def main(argv: list[str] | None = None) -> None:
     """Entry point; returns the exit code."""
-    arguments = _arguments(argv)
-    try:
-        told = _make(arguments)
-    except FoodbenchError as error:
-        sys.stderr.write(f"{error}\n")
-        return int(error.exit_code)
-    sys.stdout.write(json.dumps(told) + "\n")
-    return 0
+    sys.stdout.write(json.dumps(_make(_arguments(argv))) + "\n")
 
 
 def _make(arguments: argparse.Namespace) -> dict[str, Any]:

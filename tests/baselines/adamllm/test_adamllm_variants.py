@@ -53,6 +53,7 @@ from foodbench.core.types import Request
 from foodbench.models.adamllm.checkpoint import AskingSettings, load_model
 from tests.baselines.adamllm.training_helpers import picture
 from tests.baselines.rl_segmentation.random_model import build
+from tests.conftest import REPOSITORY
 
 SPECIALS = ("<|im_start|>", "<|im_end|>", "<|image_pad|>", "<|endoftext|>")
 
@@ -295,3 +296,9 @@ def test_what_the_filter_keeps_of_each_type(tmp_path: Path) -> None:
     rows = types_table(tmp_path)[2:]
     assert [row.split(" | ")[0] for row in rows] == ["| all", "| frequent", "| rare"]
     assert rows[1] == "| frequent | 2 | 1 | 1 | 50.0 (25.0 to 75.0) % |"
+
+
+def test_the_front_page_has_the_measured_gains() -> None:
+    front, reports = (REPOSITORY / "README.md").read_text(encoding="utf-8"), Reports(MEASURED / "reports")
+    gains = {protocol: mean_of(reports.gains(OURS, protocol) or []).value for protocol in PROTOCOLS}
+    assert f"{gains['strict']:+.1f} over the base on four tasks, {gains['adamllm']:+.1f} under AdaMLLM's" in front

@@ -19,6 +19,7 @@ from foodbench.core.errors import StorageFull
 from foodbench.data.roots import resolve
 from foodbench.models.recipe_grounded.checkpoint import KITCHEN_PARTS
 from foodbench.tasks import TASKS
+from tests.conftest import REPOSITORY
 
 F1 = Column("actions F1", "recipe1m.actions", "f1.sample")
 TAIL = Column("tail", "recipe1m.actions", "recall.tail")
@@ -197,3 +198,18 @@ def test_context_and_the_word_level_reward_do_what_is_claimed_of_them() -> None:
         assert found is not None
         assert found.low is not None
         assert found.low > 0, claim
+
+
+def test_the_front_page_has_the_measured_differences() -> None:
+    front, reports = (REPOSITORY / "README.md").read_text(encoding="utf-8"), Reports(MEASURED)
+    by_claim = {finding.claim: finding for finding in FINDINGS}
+    shown = {
+        "context raises action F1": "action F1 {:+.1f}",
+        "context raises ingredient F1": "ingredient F1 {:+.1f}",
+        "... and the predictor's recall of rare actions": "rare actions {:+.0f}",
+    }
+    for claim, text in shown.items():
+        finding = by_claim[claim]
+        found = reports.difference(finding.first, finding.second, finding.column)
+        assert found is not None
+        assert text.format(found.value) in front
