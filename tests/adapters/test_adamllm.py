@@ -16,6 +16,7 @@ from foodbench.adapters.resolve import describe_models, load_adapter
 from foodbench.core.errors import CheckpointError, UnknownName, UnsupportedTask, UsageError
 from foodbench.core.types import Request
 from foodbench.data.images import ImageFile
+from foodbench.models.adamllm import checkpoint as checkpoints
 from foodbench.models.adamllm.answering import AnsweringModel
 from foodbench.models.adamllm.checkpoint import (
     KITCHEN_CHECKPOINT,
@@ -129,8 +130,13 @@ def test_released_checkpoints_have_names() -> None:
     assert checkpoint_of("somebody/else") == "somebody/else"
 
 
-@pytest.mark.skipif((KITCHEN_CHECKPOINT / "config.json").is_file(), reason="the package carries the checkpoint")
-def test_an_absent_packaged_checkpoint_is_told_with_what_to_do() -> None:
+def test_the_packaged_checkpoint_is_the_default() -> None:
+    assert checkpoint_of(None) == KITCHEN_CHECKPOINT
+    assert (KITCHEN_CHECKPOINT / "training.json").is_file()
+
+
+def test_an_absent_packaged_checkpoint_is_told_with_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(checkpoints, "KITCHEN_CHECKPOINT", tmp_path)
     with pytest.raises(CheckpointError, match="carries no checkpoint") as caught:
         load_adapter("adamllm")
     assert "pipeline.py" in str(caught.value.hint)

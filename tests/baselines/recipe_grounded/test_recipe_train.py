@@ -261,8 +261,10 @@ def test_the_rewards_are_those_of_the_paper_s_table(path: Path) -> None:
     elif settings.stage == "ar_rft":
         assert settings.earned == ABLATIONS[path.stem.removeprefix("ar_rft").strip("_") or "full"]
     if settings.rollout is not None:
-        assert settings.rollout.prompts * settings.rollout.completions == 64, "the paper's effective batch"
+        answers = settings.rollout.prompts * settings.rollout.completions
+        assert answers == 64 * settings.rollout.updates, "the paper's effective batch, of each update"
         assert settings.rollout.completions == 8
+        assert settings.rollout.updates == (2 if path.parent.name == "kitchen" else 1)
 
 
 def test_the_paper_s_numbers() -> None:
