@@ -9,6 +9,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from foodbench.core.errors import DataMissing, UsageError
+from foodbench.runs.faults import first_fault
 
 CONFIGS = ("kitchen", "single_gpu", "paper")
 """Sizes of the recipes that are shipped."""
@@ -40,9 +41,7 @@ def load_yaml(
     try:
         return kind.model_validate(plain)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or whole
-        raise UsageError(f"{path}: {where}: {first['msg']}.", hint=hint) from error
+        raise UsageError(f"{path}: {first_fault(error, whole)}.", hint=hint) from error
 
 
 def load_recipe(path: Path, kind: type[Settings], *, hint: str, **changes: Any) -> Settings:
@@ -62,9 +61,25 @@ def load_recipe(path: Path, kind: type[Settings], *, hint: str, **changes: Any) 
     return recipe.model_copy(update={name: value for name, value in changes.items() if value is not None})
 
 
+def checked_again(changed: Settings, path: Path) -> Settings:
+    """A recipe that the command line changed, checked as a whole: copies with changes are not.
+
+    Args:
+        changed: the recipe.
+        path: its file, for the message.
+
+    Raises:
+        UsageError: it is not valid any more.
+    """
+    try:
+        return type(changed).model_validate(changed.model_dump())
+    except ValidationError as error:
+        raise UsageError(f"{path}: {first_fault(error, 'recipe')}.", hint="Change the arguments.") from error
+
+
 def recipe_path(folder: Path, config: str, name: str) -> Path:
     """A recipe's file: one of `CONFIGS` in a folder, by its name there, or a file of one's own."""
     return folder / config / f"{name}.yaml" if config in CONFIGS else Path(config)
 
 
-__all__ = ["CONFIGS", "load_recipe", "load_yaml", "recipe_path"]
+__all__ = ["CONFIGS", "checked_again", "load_recipe", "load_yaml", "recipe_path"]

@@ -37,6 +37,7 @@ from baselines.common.run_folder import (
     train_to_end,
     training_seconds,
 )
+from baselines.common.yaml_file import checked_again
 from baselines.recipe_grounded.settings import STAGES, StageSettings, load_settings, settings_path
 from foodbench.core.errors import UsageError
 from foodbench.models.recipe_grounded.checkpoint import PartSettings
@@ -73,11 +74,7 @@ def read_recipe(arguments: argparse.Namespace) -> StageSettings:
     if arguments.steps is not None:
         optimiser = optimiser.model_copy(update={"steps": arguments.steps, "epochs": None})
     model = settings.model.model_copy(update={"start": place(arguments.start or settings.model.start)})
-    changed = settings.model_copy(update={"optimiser": optimiser, "model": model}).model_dump()
-    try:
-        return StageSettings.model_validate(changed)  # copies with changes are not checked
-    except ValueError as error:
-        raise UsageError(f"{path}: {error}", hint="Change the arguments.") from error
+    return checked_again(settings.model_copy(update={"optimiser": optimiser, "model": model}), path)
 
 
 def run(settings: StageSettings, out: Path, cache: Path, workers: int, resume: bool) -> None:

@@ -33,6 +33,7 @@ from baselines.common.run_folder import (
     train_to_end,
     training_seconds,
 )
+from baselines.common.yaml_file import checked_again
 from baselines.rl_segmentation.settings import ALGORITHMS, RunSettings, load_settings, settings_path
 from foodbench.core.errors import UsageError
 
@@ -57,7 +58,8 @@ def read_recipe(arguments: argparse.Namespace) -> RunSettings:
         DataMissing: there is no such recipe.
         UsageError: it is not valid, or is one for another algorithm.
     """
-    settings = load_settings(settings_path(arguments.config, arguments.algo), seed=arguments.seed)
+    path = settings_path(arguments.config, arguments.algo)
+    settings = load_settings(path, seed=arguments.seed)
     if settings.algorithm != arguments.algo:
         raise UsageError(
             f"{arguments.config} is a recipe for {settings.algorithm}, not for {arguments.algo}.",
@@ -66,8 +68,7 @@ def read_recipe(arguments: argparse.Namespace) -> RunSettings:
     changes = {"steps": arguments.steps, "learning_rate": arguments.learning_rate}
     optimiser = settings.optimiser.model_copy(update={name: one for name, one in changes.items() if one is not None})
     model = settings.model.model_copy(update={"start": place(arguments.start or settings.model.start)})
-    # Checked again as a whole: copies with changes are not.
-    return RunSettings.model_validate(settings.model_copy(update={"optimiser": optimiser, "model": model}).model_dump())
+    return checked_again(settings.model_copy(update={"optimiser": optimiser, "model": model}), path)
 
 
 def run(settings: RunSettings, out: Path, cache: Path, workers: int, resume: bool) -> None:

@@ -279,3 +279,9 @@ def test_the_paper_s_numbers() -> None:
     assert (found.steps, found.warmup, found.batch) == (1300, 65, 8)
     rewarded: StageSettings = stages["ar_rft"]
     assert settled(rewarded, 3_712).steps == 464
+
+
+def test_arguments_that_make_a_recipe_invalid_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--stage", "ar_sft", "--config", "kitchen", "--steps", "-1", "--out", str(tmp_path / "run")]) == 2
+    assert "ar_sft.yaml: optimiser.steps: " in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()

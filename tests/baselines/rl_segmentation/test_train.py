@@ -302,3 +302,9 @@ def test_a_start_is_looked_for_here_and_in_the_repository(
     arguments = ["--algo", "dapo", "--config", str(path), "--out", "run", "--cache", str(cache), "--workers", "1"]
     assert main([*arguments, "--start", "own", "--steps", "2"]) == 0
     assert json.loads(Path("run/checkpoint/training.json").read_text())["settings"]["model"]["start"] == "own"
+
+
+def test_arguments_that_make_a_recipe_invalid_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--algo", "grpo", "--config", "kitchen", "--steps", "-1", "--out", str(tmp_path / "run")]) == 2
+    assert "grpo.yaml: optimiser.steps: " in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
